@@ -25,8 +25,6 @@ type BlockEnv struct {
 
 	// BlockHash answers BLOCKHASH for the last 256 blocks. Safe for concurrent use.
 	BlockHash func(number uint64) common.Hash
-	// Gas is the block's gas pool that each transaction of the batch is checked against.
-	Gas GasPool
 }
 
 // NewBlockEnv is the environment of a block with this header. author is the fee
@@ -41,7 +39,6 @@ func NewBlockEnv(config *params.ChainConfig, header *types.Header, author common
 		Difficulty: header.Difficulty,
 		BaseFee:    header.BaseFee,
 		BlockHash:  blockHash,
-		Gas:        GasPool{Limit: header.GasLimit},
 	}
 	if header.ExcessBlobGas != nil {
 		env.BlobBaseFee = eip4844.CalcBlobFee(config, header)

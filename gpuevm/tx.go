@@ -30,6 +30,9 @@ type Tx struct {
 	// instead of being read, and recorded as such in Reads: an earlier transaction of
 	// the same sender, not yet committed, is expected to bring it there.
 	TrustNonce bool
+	// Pool is what the block has used before this transaction, where that is known;
+	// nil checks the transaction against an empty block.
+	Pool *GasPool
 	// System marks a call by the protocol (EIP-4788, 2935, 7002, 7251): no nonce, no
 	// fee, no intrinsic gas; From is params.SystemAddress.
 	System bool
