@@ -1,0 +1,288 @@
+package hostsched
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/gpuevm/gpuevm/gpuevm"
+)
+
+// run is one block on its way through the lanes. A lane is a goroutine that does
+// whatever comes first: execute transactions that are ready, or recover senders ahead of
+// them, so that recovery fills the gaps that dependencies leave. Whoever finishes the
+// transaction at the frontier (the first that is not committed) commits it and those
+// after it that are done.
+type run struct {
+	*ledger
+	ctx     context.Context
+	engine  gpuevm.Engine
+	predict Predictor
+	options Options
+	block   *Block
+	signer  types.Signer
+
+	mu         sync.Mutex
+	wake       sync.Cond
+	txs        []gpuevm.Tx
+	bad        []error // transactions that can't even be read, by index
+	claimed    int     // txs[:claimed] are recovered or being recovered
+	chunkDone  []bool
+	recovered  int // txs[:recovered] are
+	plan       *plan
+	runs       []attempt
+	frontier   int
+	committing bool
+	err        error // ends the block
+	stats      Stats
+	receipts   receipts
+}
+
+// attempt is the speculative execution of one transaction.
+type attempt struct {
+	result    *gpuevm.Result
+	bloom     types.Bloom
+	done      bool
+	exact     bool // ran on the exact state
+	published bool
+}
+
+// senderChunk is how many senders a lane recovers at a time, some 50 us each.
+const senderChunk = 8
+
+// transactions runs all transactions of the block and commits them in order.
+func (r *run) transactions() error {
+	stop := context.AfterFunc(r.ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.fail(context.Cause(r.ctx))
+	})
+	defer stop()
+	var lanes sync.WaitGroup
+	for range min(r.options.Lanes, len(r.txs)) {
+		lanes.Go(r.lane)
+	}
+	lanes.Wait()
+	r.stats.Waves = len(r.plan.waves)
+	for _, n := range r.plan.waves {
+		r.stats.LargestWave = max(r.stats.LargestWave, n)
+	}
+	return r.err
+}
+
+func (r *run) lane() {
+	var batch []int32
+	v := &view{o: r.state}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.err == nil && r.frontier < len(r.txs) {
+		r.admit()
+		batch = r.plan.take(r.options.Batch, batch[:0])
+		switch {
+		case len(batch) > 0:
+			r.execute(batch, v)
+		case r.claimed < len(r.txs):
+			r.recover()
+		default:
+			r.wake.Wait()
+		}
+	}
+}
+
+// fail ends the block with its first error.
+func (r *run) fail(err error) {
+	if r.err == nil && err != nil {
+		r.err = err
+	}
+	r.wake.Broadcast()
+}
+
+// recover recovers the senders of the next chunk.
+func (r *run) recover() {
+	from, to := r.claimed, min(r.claimed+senderChunk, len(r.txs))
+	r.claimed = to
+	r.mu.Unlock()
+	start := time.Now()
+	for i := from; i < to; i++ {
+		r.txs[i], r.bad[i] = recoverSender(r.block.Transactions()[i], i, r.signer, r.env.BaseFee)
+	}
+	took := time.Since(start)
+	r.mu.Lock()
+	r.stats.Stage.Senders += took
+	r.chunkDone[from/senderChunk] = true
+	for r.recovered < len(r.txs) && r.chunkDone[r.recovered/senderChunk] {
+		r.recovered = min(r.recovered+senderChunk, len(r.txs))
+	}
+	r.wake.Broadcast()
+}
+
+// admit lets the plan look ahead as far as senders are known and the window reaches.
+func (r *run) admit() {
+	limit := min(r.recovered, r.frontier+r.options.Window)
+	if r.plan.admitted >= limit {
+		return
+	}
+	start := time.Now()
+	for r.plan.admitted < limit {
+		r.plan.admit()
+	}
+	r.stats.Stage.Predict += time.Since(start)
+}
+
+// execute runs a batch of ready transactions and hands the results in.
+func (r *run) execute(batch []int32, v *view) {
+	txs := make([]gpuevm.Tx, 0, len(batch))
+	for _, i := range batch {
+		exact := r.frontier == int(i)
+		r.runs[i].exact = exact
+		tx := r.txs[i]
+		tx.TrustNonce = !exact
+		if r.bad[i] == nil {
+			txs = append(txs, tx)
+		}
+	}
+	v.at = batch[0]
+	if len(batch) > 1 {
+		v.at = batch[len(batch)-1] + 1
+		for _, i := range batch {
+			r.runs[i].exact = false
+		}
+	}
+	r.mu.Unlock()
+	start := time.Now()
+	var results []gpuevm.Result
+	var err error
+	if len(txs) > 0 {
+		results, err = r.engine.Execute(r.ctx, r.env, txs, v)
+	}
+	for i := range results {
+		a := &r.runs[txs[i].Index]
+		a.result = &results[i]
+		a.bloom = types.CreateBloom(&types.Receipt{Logs: results[i].Logs})
+	}
+	took := time.Since(start)
+	r.mu.Lock()
+	r.stats.Stage.Execute += took
+	if err != nil && r.ctx.Err() != nil {
+		r.fail(context.Cause(r.ctx))
+		return
+	}
+	for _, i := range batch {
+		r.finish(i)
+	}
+	r.commitReady()
+}
+
+// finish hands one executed transaction in. Unless its turn to be committed is now, its
+// writes are shown to the transactions after it.
+func (r *run) finish(i int32) {
+	a := &r.runs[i]
+	if (int(i) != r.frontier || r.committing) && a.result != nil && a.result.Status < gpuevm.Invalid {
+		r.mu.Unlock()
+		r.state.publish(i, &a.result.Diff)
+		if a.result.PaysFee && !a.result.Fee.IsZero() {
+			r.state.publish(i, creditDiff(r.env.Coinbase, &a.result.Fee))
+		}
+		r.mu.Lock()
+		a.published = true
+	}
+	a.done = true
+	if a.published {
+		r.plan.finish(i)
+		r.wake.Broadcast()
+	}
+}
+
+// commitReady commits what is done at the frontier. One lane at a time does it.
+func (r *run) commitReady() {
+	if r.committing {
+		return
+	}
+	r.committing = true
+	for r.err == nil && r.frontier < len(r.txs) && r.runs[r.frontier].done {
+		i := r.frontier
+		r.mu.Unlock()
+		start := time.Now()
+		err := r.commitNext(i)
+		took := time.Since(start)
+		r.mu.Lock()
+		r.stats.Stage.Commit += took
+		if err != nil {
+			r.fail(err)
+			break
+		}
+		r.frontier++
+		if !r.runs[i].published {
+			r.plan.finish(int32(i))
+		}
+		r.wake.Broadcast()
+	}
+	r.committing = false
+}
+
+// commitNext commits one transaction and makes its receipt.
+func (r *run) commitNext(i int) error {
+	tx, a := &r.txs[i], &r.runs[i]
+	if r.bad[i] != nil {
+		return txError(tx, r.bad[i])
+	}
+	result, err := r.commit(r.ctx, tx, a.result, a.exact)
+	if err != nil {
+		if r.ctx.Err() != nil {
+			return context.Cause(r.ctx)
+		}
+		return txError(tx, err)
+	}
+	if result != a.result {
+		r.stats.Reexecuted++
+		a.bloom = types.CreateBloom(&types.Receipt{Logs: result.Logs})
+	} else {
+		r.stats.OnDevice++
+	}
+	a.result = result
+	if len(tx.Access.Reads) > 0 {
+		r.predict.Outcome(tx, result.Reads)
+	}
+	if r.options.OnCommit != nil {
+		r.options.OnCommit(i)
+	}
+	return r.receipts.add(r, i, a)
+}
+
+// reject takes back what a result that does not stand had published, and tells the
+// predictor which earlier writes it missed.
+func (r *run) reject(tx *gpuevm.Tx, result *gpuevm.Result) {
+	i := int32(tx.Index)
+	if r.runs[i].published {
+		r.state.withdraw(i, &result.Diff)
+		r.state.withdraw(i, creditDiff(r.env.Coinbase, &result.Fee))
+	}
+	for k := range result.Reads {
+		read := &result.Reads[k]
+		if read.Key.Kind == gpuevm.Nonce {
+			continue // the sender's is trusted, not read
+		}
+		if v, err := r.state.read(read.Key, i); err == nil && !read.Holds(v) {
+			if j := r.lastWriter(int(i), read.Key); j >= 0 {
+				r.predict.Conflict(tx, &r.txs[j], read.Key)
+			}
+		}
+	}
+}
+
+// lastWriter finds the last committed transaction before i, within the window, that
+// wrote the key.
+func (r *run) lastWriter(i int, key gpuevm.Key) int {
+	for j := i - 1; j >= max(0, i-2*r.options.Window); j-- {
+		d := &r.runs[j].result.Diff
+		for _, list := range [2][]gpuevm.Cell{d.Cells, d.Adds} {
+			for k := range list {
+				if list[k].Key == key {
+					return j
+				}
+			}
+		}
+	}
+	return -1
+}
