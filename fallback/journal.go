@@ -96,7 +96,9 @@ func (e *entry) undo(s *txState) {
 		s.refund = e.number
 		return
 	case logAdded:
-		s.logs = s.logs[:len(s.logs)-1]
+		if s.logs = s.logs[:len(s.logs)-1]; len(s.logs) == 0 {
+			s.logs = nil // as in a receipt that never had any
+		}
 		return
 	}
 	a.dirty--
