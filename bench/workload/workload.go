@@ -47,6 +47,12 @@ func recipes() []recipe {
 	return []recipe{
 		{"transfer", "value transfers between distinct accounts", planTransfer},
 		{"erc20", "independent ERC-20 transfers in a few tokens", planERC20},
+		{"swap", "constant-product swaps through a router over many pairs", planSwap},
+		{"nft", "ERC-721 mints that share a counter", planNFT},
+		{"hot", "a third each: one recipient of value, one of a token, one pool", planHot},
+		{"serial", "every transaction reads what the last one wrote: the worst case", planSerial},
+		{"deploy", "contract creations, by transactions and by contracts", planDeploy},
+		{"mixed", "a blend of all, with reverts, out-of-gas, access lists and set-code", planMixed},
 	}
 }
 
