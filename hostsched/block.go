@@ -42,9 +42,13 @@ type BlockResult struct {
 	Bloom        types.Bloom
 	ReceiptsRoot common.Hash
 	Root         *common.Hash // state root; nil without Block.Roots
-	Diff         *gpuevm.StateDiff
 	Stats        Stats
+
+	state *overlay
 }
+
+// Diff is what the block changed, all in one.
+func (r *BlockResult) Diff() *gpuevm.StateDiff { return r.state.diff() }
 
 // Stats says how the block was run. Stage times are summed over the lanes; stages
 // overlap, so that they may add up to more than Wall.

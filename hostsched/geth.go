@@ -64,7 +64,7 @@ func (g *GethProcessor) Process(ctx context.Context, block *types.Block, statedb
 		return nil, err
 	}
 	if b.Roots == nil {
-		if err := target.Apply(result.Diff); err != nil {
+		if err := target.Apply(result.Diff()); err != nil {
 			return nil, err
 		}
 	}

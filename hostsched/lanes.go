@@ -260,8 +260,8 @@ func (r *run) reject(tx *gpuevm.Tx, result *gpuevm.Result) {
 	}
 	for k := range result.Reads {
 		read := &result.Reads[k]
-		if read.Key.Kind == gpuevm.Nonce {
-			continue // the sender's is trusted, not read
+		if read.Key.Kind == gpuevm.Nonce && read.Key.Addr == tx.From {
+			continue // trusted, not read
 		}
 		if v, err := r.state.read(read.Key, i); err == nil && !read.Holds(v) {
 			if j := r.lastWriter(int(i), read.Key); j >= 0 {

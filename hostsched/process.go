@@ -3,11 +3,9 @@ package hostsched
 import (
 	"context"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/trie"
 	"github.com/gpuevm/gpuevm/gpuevm"
 )
 
@@ -71,6 +69,7 @@ func (p *Processor) Process(ctx context.Context, block *Block) (*BlockResult, er
 		return nil, context.Cause(ctx)
 	}
 	r := p.start(ctx, block)
+	defer r.receipts.digest.abandon()
 	if err := r.before(); err != nil {
 		return nil, err
 	}
@@ -123,7 +122,7 @@ func (p *Processor) start(ctx context.Context, b *Block) *run {
 	return r
 }
 
-// seal computes what the header commits to. The receipts are digested beside the state.
+// seal computes what the header commits to.
 func (r *run) seal(requests [][]byte) (*BlockResult, error) {
 	start := time.Now()
 	result := &BlockResult{
@@ -131,17 +130,11 @@ func (r *run) seal(requests [][]byte) (*BlockResult, error) {
 		Logs:     r.receipts.logs,
 		Requests: requests,
 		GasUsed:  r.pool.Used(),
-		Diff:     r.state.diff(),
+		state:    r.state,
 	}
-	var digest sync.WaitGroup
-	digest.Go(func() {
-		result.Bloom = types.MergeBloom(result.Receipts)
-		result.ReceiptsRoot = types.DeriveSha(result.Receipts, trie.NewStackTrie(nil))
-	})
-	defer digest.Wait()
 	if roots := r.block.Roots; roots != nil {
 		if r.roots == nil { // else applied as they came
-			if err := roots.Apply(result.Diff); err != nil {
+			if err := roots.Apply(result.Diff()); err != nil {
 				return nil, err
 			}
 		}
@@ -151,8 +144,8 @@ func (r *run) seal(requests [][]byte) (*BlockResult, error) {
 		}
 		result.Root = &root
 	}
-	digest.Wait()
-	r.stats.Stage.Root = time.Since(start)
+	result.ReceiptsRoot, result.Bloom = r.receipts.digest.finish()
+	r.stats.Stage.Root += time.Since(start)
 	result.Stats = r.stats
 	return result, nil
 }

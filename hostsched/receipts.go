@@ -16,10 +16,11 @@ type receipts struct {
 	memory []types.Receipt
 	list   types.Receipts
 	logs   []*types.Log
+	digest *digest
 }
 
 func newReceipts(b *Block, env *gpuevm.BlockEnv, n int) receipts {
-	return receipts{block: b, env: env, hash: b.Hash(), memory: make([]types.Receipt, n), list: make(types.Receipts, 0, n)}
+	return receipts{block: b, env: env, hash: b.Hash(), memory: make([]types.Receipt, n), list: make(types.Receipts, 0, n), digest: newDigest(n)}
 }
 
 // add makes the receipt of a transaction that was just committed. Before Byzantium it
@@ -62,5 +63,6 @@ func (rs *receipts) add(r *run, i int, a *attempt) error {
 		rec.PostState = root.Bytes()
 	}
 	rs.list = append(rs.list, rec)
+	rs.digest.feed(rec)
 	return nil
 }
