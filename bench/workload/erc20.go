@@ -51,14 +51,7 @@ func (g *generator) issue(token common.Address, holders []common.Address, spende
 	if allowed == nil {
 		allowed = new(big.Int)
 	}
-	// Calldata of a setup call has no limit, but the EVM keeps what it hashes in memory
-	// and one journal per call, so calls of some thousand holders are fastest.
-	const piece = 2000
-	for len(holders) > 0 {
-		n := min(piece, len(holders))
-		g.world.call(token, "Token", "issue", holders[:n], number(walletFunds), spender, allowed)
-		holders = holders[n:]
-	}
+	g.world.call(token, "Token", "issue", holders, number(walletFunds), spender, allowed)
 }
 
 // deal deals a list out to n.

@@ -32,7 +32,7 @@ type generator struct {
 	senders []*account
 }
 
-func newGenerator(o Options) *generator {
+func newGenerator(o Options, senders int) *generator {
 	config := chainConfig()
 	g := &generator{
 		options: o,
@@ -40,7 +40,7 @@ func newGenerator(o Options) *generator {
 		rand:    rand.New(rand.NewPCG(uint64(o.Seed), 0x67707565766d)),
 		world:   newWorld(config),
 	}
-	g.senders = g.accounts("sender", min(o.Txs*o.Blocks, maxSenders))
+	g.senders = g.accounts("sender", min(o.Txs*o.Blocks, senders))
 	return g
 }
 

@@ -34,7 +34,7 @@ type delegates struct {
 // planSetCode: transactions that make accounts run code (EIP-7702). Every fourth of the
 // accounts that others send for has been delegated before the first block.
 func planSetCode(g *generator, txs int) maker {
-	n := min(max(txs, 4), 256)
+	n := min(max(txs&^3, 4), 256)
 	s := &delegates{
 		g:           g,
 		batch:       g.world.deploy("Batch"),
@@ -55,7 +55,8 @@ func planSetCode(g *generator, txs int) maker {
 
 func (s *delegates) next(from *account) draft {
 	s.turn++
-	a := s.authorities[s.turn%len(s.authorities)]
+	pick := s.g.rand.IntN(len(s.authorities))
+	a := s.authorities[pick]
 	switch s.turn % 6 {
 	case 0: // the sender delegates itself: its nonce has gone up by then
 		auth := from.authorize(s.g.config.ChainID, s.batch, from.nonce+1)
@@ -64,13 +65,14 @@ func (s *delegates) next(from *account) draft {
 		return d
 	case 1: // for the wrong nonce: passed over, which does not fail the transaction
 		return s.draft(a.addr, nil, a.authorize(s.g.config.ChainID, s.batch, a.nonce+100))
-	case 2: // no longer
+	case 2: // no longer: one of those that are from the start
+		a = s.authorities[pick|3]
 		return s.draft(a.addr, nil, s.spend(a, common.Address{}))
 	case 3: // two at once, the first one for any chain
-		b := s.authorities[(s.turn+1)%len(s.authorities)]
-		any := a.authorize(new(big.Int), s.batch, a.nonce)
+		b := s.authorities[(pick+1)%len(s.authorities)]
+		anywhere := a.authorize(new(big.Int), s.batch, a.nonce)
 		a.nonce++
-		return s.draft(b.addr, s.run(), any, s.spend(b, s.batch))
+		return s.draft(b.addr, s.run(), anywhere, s.spend(b, s.batch))
 	case 4: // one that was delegated before, or is not; either way the call is empty
 		d := s.draft(a.addr, nil)
 		d.envelope = usual

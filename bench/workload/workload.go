@@ -82,14 +82,14 @@ func Generate(name string, o Options) (*Workload, error) {
 	}
 	for _, r := range recipes() {
 		if r.name == name {
-			return generate(r, o), nil
+			return generate(r, o, maxSenders), nil
 		}
 	}
 	return nil, fmt.Errorf("no workload %q; there are %s", name, strings.Join(Names(), ", "))
 }
 
-func generate(r recipe, o Options) *Workload {
-	g := newGenerator(o)
+func generate(r recipe, o Options, senders int) *Workload {
+	g := newGenerator(o, senders)
 	next := r.plan(g, o.Txs)
 	drafts := g.draft(next)
 	txs := sign(drafts, types.LatestSigner(g.config))

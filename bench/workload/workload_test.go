@@ -3,7 +3,7 @@ package workload
 import (
 	"bytes"
 	"context"
-	"math/big"
+	"fmt"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -51,11 +51,13 @@ func genesis(w *Workload) *core.Genesis {
 	}
 }
 
-func execute(t *testing.T, name string, o Options) *executed {
+func execute(t *testing.T, name string, o Options, senders int) *executed {
 	t.Helper()
-	w, err := Generate(name, o)
-	if err != nil {
-		t.Fatal(err)
+	var w *Workload
+	for _, r := range recipes() {
+		if r.name == name {
+			w = generate(r, o, senders)
+		}
 	}
 	db := rawdb.NewMemoryDatabase()
 	tdb := triedb.NewDatabase(db, nil)
@@ -107,24 +109,27 @@ func (e *executed) call(to common.Address, name, method string, args ...any) []a
 	return values
 }
 
-// Each transaction is valid in its turn and succeeds or fails as it was meant to.
+// Each transaction is valid in its turn and succeeds or fails as it was meant to, with
+// one sender each and with few that are used over and over.
 func TestExecutesSerially(t *testing.T) {
 	for _, name := range Names() {
-		t.Run(name, func(t *testing.T) {
-			e := execute(t, name, Options{Txs: 300, Blocks: 2, Seed: 7})
-			var gas uint64
-			for b, receipts := range e.receipts {
-				for i, r := range receipts {
-					if failed := r.Status == 0; failed != e.fails[b][i] {
-						tx := e.Blocks[b].Transactions()[i]
-						t.Fatalf("block %d tx %d: status %d, gas used %d of %d, to %v, data %.8x",
-							b, i, r.Status, r.GasUsed, tx.Gas(), tx.To(), tx.Data())
+		for _, senders := range []int{1000, 7} {
+			t.Run(fmt.Sprintf("%s from %d", name, senders), func(t *testing.T) {
+				e := execute(t, name, Options{Txs: 300, Blocks: 2, Seed: 7}, senders)
+				var gas uint64
+				for b, receipts := range e.receipts {
+					for i, r := range receipts {
+						if failed := r.Status == 0; failed != e.fails[b][i] {
+							tx := e.Blocks[b].Transactions()[i]
+							t.Fatalf("block %d tx %d: status %d, gas used %d of %d, to %v, data %.8x",
+								b, i, r.Status, r.GasUsed, tx.Gas(), tx.To(), tx.Data())
+						}
+						gas += r.GasUsed
 					}
-					gas += r.GasUsed
 				}
-			}
-			t.Logf("%d gas per transaction", gas/600)
-		})
+				t.Logf("%d gas per transaction", gas/600)
+			})
+		}
 	}
 }
 
@@ -220,12 +225,5 @@ func TestUnknownName(t *testing.T) {
 		if _, err := Generate(name, Options{}); err != nil {
 			t.Errorf("%s of nothing: %v", name, err)
 		}
-	}
-}
-
-func wantNumber(t *testing.T, what string, got any, want *big.Int) {
-	t.Helper()
-	if n, ok := got.(*big.Int); !ok || n.Cmp(want) != 0 {
-		t.Errorf("%s is %v, want %v", what, got, want)
 	}
 }
