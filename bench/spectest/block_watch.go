@@ -1,0 +1,58 @@
+package spectest
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/ethereum/go-ethereum/core"
+	"github.com/ethereum/go-ethereum/core/state"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/core/vm"
+	"github.com/gpuevm/gpuevm/hostsched"
+)
+
+// watchedProcessor is our processor with a witness beside it. It counts what our processor
+// really did, and where that refuses a block it has go-ethereum's processor judge the same
+// block: a test only says that a block is invalid, but it must be so for the same reason.
+type watchedProcessor struct {
+	ours      *hostsched.GethProcessor
+	serial    *core.StateProcessor
+	delegated bool // tracer or witness: go-ethereum's processor does the work
+	committed atomic.Int64
+	Blocks    Blocks
+	failure   error
+}
+
+func newWatchedProcessor(chain *core.BlockChain, o BlockOptions) *watchedProcessor {
+	w := &watchedProcessor{serial: core.NewStateProcessor(chain), delegated: o.Tracer != nil || o.CrossCheck}
+	p := o.Processor
+	p.OnCommit = func(int) { w.committed.Add(1) }
+	w.ours = hostsched.NewGethProcessor(chain, hostsched.New(p))
+	return w
+}
+
+// Process implements core.Processor.
+func (w *watchedProcessor) Process(ctx context.Context, block *types.Block, db *state.StateDB, jumps vm.JumpDestCache, precompiles *vm.PrecompileCache, cfg vm.Config, index *atomic.Int64) (*core.ProcessResult, error) {
+	if w.delegated {
+		return w.ours.Process(ctx, block, db, jumps, precompiles, cfg, index)
+	}
+	before, twin := w.committed.Load(), db.Copy()
+	result, err := w.ours.Process(ctx, block, db, jumps, precompiles, cfg, index)
+	if err != nil {
+		w.Blocks.Invalid++
+		_, want := w.serial.Process(ctx, block, twin, nil, nil, vm.Config{}, nil)
+		if want == nil || want.Error() != err.Error() {
+			w.failure = fmt.Errorf("refused with %q, go-ethereum says %q", err, fmt.Sprint(want))
+		}
+		return nil, err
+	}
+	n := w.committed.Load() - before
+	w.Blocks.Txs += int(n)
+	if n == int64(len(block.Transactions())) {
+		w.Blocks.Valid++
+	} else {
+		w.failure = fmt.Errorf("%d of %d transactions went through our processor", n, len(block.Transactions()))
+	}
+	return result, nil
+}

@@ -1,0 +1,89 @@
+package spectest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gpuevm/gpuevm/fallback"
+)
+
+// archives are run whole with GPUEVM_FULL=1, which takes half an hour on two cores;
+// otherwise every n-th file of each, which takes a minute.
+var archives = []struct {
+	name  string
+	every int
+}{
+	{"statetests-legacy-constantinople", 20},
+	{"statetests-legacy-cancun", 20},
+	{"statetests-eest", 20},
+	{"blocktests-classic", 20},
+	{"blocktests-eest", 10},
+	{"blocktests-benchmark", 20},
+}
+
+func TestSpec(t *testing.T) {
+	dir := conformance(t)
+	known, err := ReadDeviations(filepath.Join(dir, "known-deviations.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, only := os.Getenv("GPUEVM_FULL") == "1", os.Getenv("GPUEVM_ARCHIVE")
+	for _, a := range archives {
+		if !strings.Contains(a.name, only) {
+			continue
+		}
+		t.Run(a.name, func(t *testing.T) {
+			r := &Runner{Engine: fallback.New(0), Index: -1, Known: known, Every: a.every}
+			if full {
+				r.Every = 1
+			}
+			sum, err := r.Paths(context.Background(), Any, filepath.Join(dir, a.name+".tar.gz"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Log(sum)
+			reportResults(t, sum)
+		})
+	}
+}
+
+func reportResults(t *testing.T, sum *Summary) {
+	const most = 50
+	slow := &Result{}
+	for i := range sum.Results {
+		r := &sum.Results[i]
+		if r.Seconds > slow.Seconds {
+			slow = r
+		}
+		switch {
+		case r.Pass && r.Known != nil:
+			t.Logf("passes though listed: %s (%s)", strings.ReplaceAll(r.ID(), "\t", " "), r.Known.Reason)
+		case !r.Pass && r.Known != nil:
+			t.Logf("known deviation: %s (%s)", strings.ReplaceAll(r.ID(), "\t", " "), r.Known.Reason)
+		case !r.Pass && sum.Failed <= most:
+			t.Errorf("%s: %s", strings.ReplaceAll(r.ID(), "\t", " "), r.Error)
+		}
+	}
+	if sum.Failed > most {
+		t.Errorf("%d tests failed", sum.Failed)
+	}
+	if slow.Seconds > 5 {
+		t.Logf("slowest: %.1fs %s", slow.Seconds, slow.Name)
+	}
+}
+
+// conformance finds the archives.
+func conformance(t *testing.T) string {
+	data := os.Getenv("GPUEVM_DATA")
+	if data == "" {
+		data = filepath.Join("..", "..", "..", "shared", "data")
+	}
+	dir := filepath.Join(data, "conformance")
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("no conformance tests at %s: set GPUEVM_DATA to the folder that holds them", dir)
+	}
+	return dir
+}
