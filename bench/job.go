@@ -22,6 +22,7 @@ type Job struct {
 	Parent    *types.Header // nil where unknown
 	BlockHash func(uint64) common.Hash
 	Pre       gpuevm.StateView
+	TxsOnly   bool // see hostsched.Block
 }
 
 // Fresh is the job with transactions whose senders are not known yet.
@@ -41,6 +42,6 @@ func (j *Job) Process(ctx context.Context, p *hostsched.Processor, roots hostsch
 		return nil, errNoState
 	}
 	return p.Process(ctx, &hostsched.Block{
-		Block: j.Block, Config: j.Config, Author: j.Author, BlockHash: j.BlockHash, Pre: j.Pre, Roots: roots,
+		Block: j.Block, Config: j.Config, Author: j.Author, BlockHash: j.BlockHash, Pre: j.Pre, Roots: roots, TxsOnly: j.TxsOnly,
 	})
 }

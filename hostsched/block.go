@@ -22,6 +22,9 @@ type Block struct {
 	// Roots is where the state root comes from. Nil: no state root is computed, and
 	// receipts before Byzantium lack their intermediate root.
 	Roots Roots
+	// TxsOnly leaves out what follows the transactions (withdrawals, requests, rewards),
+	// for blocks that come without the state it needs.
+	TxsOnly bool
 	// Rewards are the consensus engine's credits at the end of the block; nil takes
 	// ethash's before the merge and none after it.
 	Rewards func(header *types.Header, uncles []*types.Header) []Credit

@@ -36,11 +36,14 @@ func (NoPrediction) Outcome(tx *gpuevm.Tx, reads []gpuevm.Read) {}
 // touches without ever conflicting are never stored, so that learning costs nothing
 // where there is nothing to learn.
 //
-// Beside that it takes EIP-2930 access lists at their word, and lets calls by one
-// sender follow one another (approve, then swap).
+// Beside that it takes EIP-2930 access lists at their word, and lets a call follow the
+// same sender's call before it where that was of another kind (approve, then swap).
+// Calls of one kind by one sender are as independent as others: fifteen proofs of 12 ms
+// each in mainnet block 23879620 are.
 type History struct {
 	mu    sync.Mutex
 	kinds map[kindOfTx]*touches
+	last  map[common.Address]kindOfTx // by sender
 }
 
 // kindOfTx is a recipient and a selector.
@@ -71,7 +74,9 @@ const (
 )
 
 // NewHistory returns a History that knows nothing yet.
-func NewHistory() *History { return &History{kinds: make(map[kindOfTx]*touches)} }
+func NewHistory() *History {
+	return &History{kinds: make(map[kindOfTx]*touches), last: make(map[common.Address]kindOfTx)}
+}
 
 func kindOf(tx *gpuevm.Tx) (k kindOfTx, ok bool) {
 	if tx.To == nil {
@@ -104,16 +109,16 @@ func (h *History) Predict(tx *gpuevm.Tx) (a gpuevm.AccessSet) {
 			a.Reads, a.Writes = append(a.Reads, key), append(a.Writes, key)
 		}
 	}
-	if len(tx.Data) > 0 {
-		key := gpuevm.Key{Addr: tx.From, Kind: gpuevm.Nonce}
-		a.Reads, a.Writes = append(a.Reads, key), append(a.Writes, key)
-	}
-	k, ok := kindOf(tx)
-	if !ok {
+	if len(tx.Data) == 0 {
 		return a
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	k, ok := kindOf(tx)
+	h.follow(tx, k, &a)
+	if !ok {
+		return a
+	}
 	t := h.kinds[k]
 	if t == nil {
 		return a
@@ -132,6 +137,20 @@ func (h *History) Predict(tx *gpuevm.Tx) (a gpuevm.AccessSet) {
 		}
 	}
 	return a
+}
+
+// follow lets a call follow the sender's last one. The sender's nonce stands for
+// whatever the two may share.
+func (h *History) follow(tx *gpuevm.Tx, k kindOfTx, a *gpuevm.AccessSet) {
+	key := gpuevm.Key{Addr: tx.From, Kind: gpuevm.Nonce}
+	a.Writes = append(a.Writes, key)
+	if last, ok := h.last[tx.From]; ok && last != k {
+		a.Reads = append(a.Reads, key)
+	}
+	if len(h.last) >= maxKinds {
+		clear(h.last)
+	}
+	h.last[tx.From] = k
 }
 
 func contains(words, needed []uint64) bool {

@@ -36,6 +36,9 @@ func (r *run) before() error {
 // after makes the changes that follow the transactions: withdrawals (EIP-4895), requests
 // (EIP-6110, 7002, 7251, 8282) and the consensus engine's rewards.
 func (r *run) after() (requests [][]byte, err error) {
+	if r.block.TxsOnly {
+		return nil, nil
+	}
 	h := r.block.Header()
 	rules := r.block.Config.Rules(h.Number, true, h.Time) // as go-ethereum asks here
 	if rules.IsShanghai {
