@@ -1,11 +1,8 @@
 package hostsched
 
 import (
-	"bytes"
-
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/rlp"
 	"github.com/ethereum/go-ethereum/trie"
 )
 
@@ -28,40 +25,18 @@ func newDigest(n int) *digest {
 // feed takes the next receipt. It never blocks: there is room for all.
 func (d *digest) feed(r *types.Receipt) { d.in <- r }
 
-// run inserts receipts in the order of their keys, which a stack trie asks for: key i is
-// rlp(i), so that receipt 0 (key 0x80) comes after receipt 127 (key 0x7f) and before 128
-// (key 0x8180).
 func (d *digest) run(in <-chan *types.Receipt) {
 	defer close(d.done)
-	var (
-		t     = trie.NewStackTrie(nil)
-		value bytes.Buffer
-		zero  *types.Receipt
-		n     int
-	)
-	insert := func(i int, r *types.Receipt) {
-		value.Reset()
-		types.Receipts{r}.EncodeIndex(0, &value)
-		_ = t.Update(rlp.AppendUint64(nil, uint64(i)), common.CopyBytes(value.Bytes())) // fails on wrong order only
-	}
+	stream := types.NewListHashStream(trie.NewStackTrie(nil))
+	receipts := make(types.Receipts, 0, cap(in))
 	for r := range in {
 		for i, b := range r.Bloom {
 			d.bloom[i] |= b
 		}
-		if n == 0x80 {
-			insert(0, zero)
-		}
-		if n == 0 {
-			zero = r
-		} else {
-			insert(n, r)
-		}
-		n++
+		receipts = append(receipts, r)
+		stream.Update(receipts)
 	}
-	if n > 0 && n <= 0x80 {
-		insert(0, zero)
-	}
-	d.root = t.Hash()
+	d.root = stream.Hash()
 }
 
 // finish waits for the last receipt to be digested.
