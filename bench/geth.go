@@ -17,6 +17,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/core/vm"
 	"github.com/ethereum/go-ethereum/params"
+	"github.com/ethereum/go-ethereum/trie"
 	"github.com/ethereum/go-ethereum/triedb"
 	"github.com/gpuevm/gpuevm/gpuevm"
 	"github.com/holiman/uint256"
@@ -38,9 +39,12 @@ func NewGeth(node bool) *Geth { return &Geth{Node: node, jumps: core.NewJumpDest
 // GethResult is what go-ethereum made of a block.
 type GethResult struct {
 	*core.ProcessResult
-	State *state.StateDB
-	// Wall is the time from the block to receipts; with the receipts' digests, which
-	// go-ethereum computes beside, and without the state root.
+	State        *state.StateDB
+	ReceiptsRoot common.Hash
+	Bloom        types.Bloom
+	// Wall is the time from the block to its receipts. go-ethereum computes their root
+	// and bloom on a goroutine beside, which ends with it; it keeps them to itself, so
+	// they are computed again here, outside of Wall.
 	Wall time.Duration
 }
 
@@ -58,7 +62,13 @@ func (g *Geth) Run(ctx context.Context, job *Job, sdb *state.StateDB) (*GethResu
 	if err == nil {
 		err = sdb.Error()
 	}
-	return &GethResult{ProcessResult: res, State: sdb, Wall: time.Since(start)}, err
+	if err != nil {
+		return nil, err
+	}
+	out := &GethResult{ProcessResult: res, State: sdb, Wall: time.Since(start)}
+	out.Bloom = types.MergeBloom(res.Receipts)
+	out.ReceiptsRoot = types.DeriveSha(res.Receipts, trie.NewStackTrie(nil))
+	return out, nil
 }
 
 // OverView is a go-ethereum StateDB that reads from a view, without tries. It can't

@@ -1,0 +1,45 @@
+# gpuevm: `make help` says what there is.
+GO      ?= go
+DATA    ?= ../shared/data
+ROUNDS  ?= 5
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+.PHONY: build run test race conformance bench lint contracts fuzz help clean
+
+build: ## build bin/gpuevm
+	$(GO) build -ldflags "-X main.commit=$(VERSION)" -o bin/gpuevm ./cmd/gpuevm
+
+run: build ## make a block of 10,000 contract calls, run it in waves and serially
+	bin/gpuevm run
+
+test: ## unit, property and spread conformance tests (some minutes)
+	$(GO) test -timeout 20m ./...
+
+race: ## the concurrent packages under the race detector
+	$(GO) test -race -short -timeout 20m ./hostsched ./fallback ./statedb
+
+conformance: build ## every state and block test in $(DATA), and every real block
+	bin/gpuevm statetest --known $(DATA)/conformance/known-deviations.tsv $(DATA)/conformance/statetests-*.tar.gz
+	bin/gpuevm blocktest --known $(DATA)/conformance/known-deviations.tsv $(DATA)/conformance/blocktests-*.tar.gz
+	bin/gpuevm replay $(DATA)/blocks
+
+bench: ## gpuevm against go-ethereum, interleaved; JSON in build/bench.json (ROUNDS=5)
+	@mkdir -p build
+	cd bench && $(GO) test -run '^$$' -bench Blocks -benchtime 1x -count $(ROUNDS) -timeout 60m -rounds $(ROUNDS) -json $(CURDIR)/build/bench.json . | tee $(CURDIR)/build/bench.txt
+
+fuzz: ## random blocks against go-ethereum for a minute
+	$(GO) test ./hostsched -run '^$$' -fuzz FuzzSerialEquivalence -fuzztime 60s
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+contracts: ## compile the workloads' Solidity (needs npm)
+	bench/workload/contracts/build.sh
+
+clean: ## remove what was built
+	rm -rf bin build
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
