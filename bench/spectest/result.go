@@ -37,7 +37,7 @@ type BenchStats struct {
 
 // Blocks counts what happened to the blocks of a block test.
 type Blocks struct {
-	Valid   int // executed by our processor, accepted
+	Valid   int // executed by our processor to its end
 	Invalid int // refused by our processor, with go-ethereum's error
 	Txs     int // transactions that our processor committed
 }

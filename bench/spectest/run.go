@@ -132,12 +132,11 @@ func (r *Runner) file(ctx context.Context, format Format, f File) ([]Result, err
 		if err := ctx.Err(); err != nil {
 			return results, context.Cause(ctx)
 		}
-		got, err := r.test(ctx, format, byName[name])
+		got, err := r.test(ctx, format, Result{Name: name, Archive: f.Archive, File: f.Name}, byName[name])
 		if err != nil {
 			return results, fmt.Errorf("test file %s: %s: %w", f.Name, name, err)
 		}
 		for i := range got {
-			got[i].Name, got[i].Archive, got[i].File = name, f.Archive, f.Name
 			got[i].Known = r.Known.find(&got[i])
 		}
 		results = append(results, got...)
@@ -146,7 +145,7 @@ func (r *Runner) file(ctx context.Context, format Format, f File) ([]Result, err
 }
 
 // test runs one test of either format. An entry that is neither (a comment) is passed by.
-func (r *Runner) test(ctx context.Context, format Format, raw json.RawMessage) ([]Result, error) {
+func (r *Runner) test(ctx context.Context, format Format, res Result, raw json.RawMessage) ([]Result, error) {
 	var probe struct {
 		Transaction json.RawMessage `json:"transaction"`
 		Post        json.RawMessage `json:"post"`
@@ -162,24 +161,26 @@ func (r *Runner) test(ctx context.Context, format Format, raw json.RawMessage) (
 		if err := json.Unmarshal(raw, &t); err != nil {
 			return nil, err
 		}
-		return r.stateTest(ctx, &t), nil
+		return r.stateTest(ctx, res, &t), nil
 	case probe.Blocks != nil && probe.Network != "" && format != StateTests:
 		var t BlockTest
 		if err := json.Unmarshal(raw, &t); err != nil {
-			return []Result{{Fork: probe.Network, Index: -1, Error: err.Error()}}, nil
+			res.Fork, res.Index, res.Error = probe.Network, -1, err.Error()
+			return []Result{res}, nil
 		}
-		return r.blockTest(&t), nil
+		return []Result{r.blockTest(res, &t)}, nil
 	}
 	return nil, nil
 }
 
-func (r *Runner) stateTest(ctx context.Context, t *StateTest) []Result {
+func (r *Runner) stateTest(ctx context.Context, res Result, t *StateTest) []Result {
 	var results []Result
 	for _, s := range t.Subtests() {
 		if r.Fork != "" && s.Fork != r.Fork || r.Index >= 0 && s.Index != r.Index {
 			continue
 		}
-		res := Result{Pass: true, Fork: s.Fork, Index: s.Index}
+		res := res
+		res.Pass, res.Fork, res.Index = true, s.Fork, s.Index
 		var out *StateOutcome
 		err := guarded(&res, func() (err error) {
 			out, err = t.Run(ctx, r.Engine, s)
@@ -199,8 +200,8 @@ func (r *Runner) stateTest(ctx context.Context, t *StateTest) []Result {
 	return results
 }
 
-func (r *Runner) blockTest(t *BlockTest) []Result {
-	res := Result{Pass: true, Fork: t.Network, Index: -1}
+func (r *Runner) blockTest(res Result, t *BlockTest) Result {
+	res.Pass, res.Fork, res.Index = true, t.Network, -1
 	o := r.Blocks
 	o.Processor.Engine, o.Processor.Predictor = r.Engine, r.history
 	var out *BlockOutcome
@@ -220,7 +221,7 @@ func (r *Runner) blockTest(t *BlockTest) []Result {
 	if r.AfterBlocks != nil {
 		r.AfterBlocks(t, out, &res)
 	}
-	return []Result{res}
+	return res
 }
 
 // guarded runs a test; one that panics has failed, and the others go on.
@@ -285,7 +286,7 @@ func (s *Summary) String() string {
 		line += fmt.Sprintf(", %d listed as deviations but pass", s.Surprising)
 	}
 	if b := s.Blocks; b != (Blocks{}) {
-		line += fmt.Sprintf("; our processor accepted %d blocks with %d transactions and refused %d", b.Valid, b.Txs, b.Invalid)
+		line += fmt.Sprintf("; our processor executed %d blocks with %d transactions and refused %d", b.Valid, b.Txs, b.Invalid)
 	}
 	return line
 }

@@ -32,7 +32,7 @@ func Read(path string, wanted func(name string) bool, yield func(File) error) er
 		return readOne(path, wanted, yield)
 	}
 	return filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !isTestFile(p) && !isArchive(p) {
+		if err != nil || d.IsDir() || !isTestFile(p) && !IsArchive(p) {
 			return err
 		}
 		return readOne(p, wanted, yield)
@@ -40,7 +40,7 @@ func Read(path string, wanted func(name string) bool, yield func(File) error) er
 }
 
 func readOne(path string, wanted func(string) bool, yield func(File) error) error {
-	if isArchive(path) {
+	if IsArchive(path) {
 		if err := readArchive(path, wanted, yield); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -88,7 +88,8 @@ func readArchive(path string, wanted func(string) bool, yield func(File) error) 
 	}
 }
 
-func isArchive(path string) bool  { return strings.HasSuffix(path, ".tar.gz") }
+// IsArchive reports whether a path is that of an archive of tests.
+func IsArchive(path string) bool  { return strings.HasSuffix(path, ".tar.gz") }
 func isTestFile(path string) bool { return filepath.Ext(path) == ".json" && !isHidden(path) }
 
 // isHidden tells the index that execution-spec-tests puts beside its fixtures.

@@ -19,6 +19,8 @@ type StateTest struct {
 	Pre  types.GenesisAlloc     `json:"pre"`
 	Tx   stateTx                `json:"transaction"`
 	Post map[string][]statePost `json:"post"`
+
+	raw []byte
 }
 
 type stateEnv struct {
@@ -79,6 +81,7 @@ func (t *StateTest) UnmarshalJSON(in []byte) error {
 	if err := json.Unmarshal(in, (*plain)(t)); err != nil {
 		return err
 	}
+	t.raw = slices.Clone(in)
 	e := &t.Env
 	if e.Coinbase == nil || e.GasLimit == nil || e.Number == nil || e.Timestamp == nil {
 		return fmt.Errorf("env lacks currentCoinbase, currentGasLimit, currentNumber or currentTimestamp")

@@ -2,13 +2,17 @@ package spectest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/consensus/misc/eip4844"
+	"github.com/ethereum/go-ethereum/core/rawdb"
+	"github.com/ethereum/go-ethereum/core/tracing"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/core/vm"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/ethereum/go-ethereum/rlp"
@@ -176,4 +180,15 @@ func (f *faultyEngine) Execute(ctx context.Context, env *gpuevm.BlockEnv, txs []
 		}
 	}
 	return results, err
+}
+
+// Trace runs a subtest in go-ethereum's own state test runner, watched.
+func (t *StateTest) Trace(s Subtest, tracer *tracing.Hooks) error {
+	var theirs tests.StateTest
+	if err := json.Unmarshal(t.raw, &theirs); err != nil {
+		return err
+	}
+	st, _, _, _ := theirs.RunNoVerify(tests.StateSubtest{Fork: s.Fork, Index: s.Index}, vm.Config{Tracer: tracer}, false, rawdb.HashScheme)
+	st.Close()
+	return nil
 }
