@@ -25,7 +25,7 @@ conformance: build ## every state and block test in $(DATA), and every real bloc
 
 bench: ## gpuevm against go-ethereum, interleaved; JSON in build/bench.json (ROUNDS=5)
 	@mkdir -p build
-	cd bench && $(GO) test -run '^$$' -bench Blocks -benchtime 1x -count $(ROUNDS) -timeout 60m -rounds $(ROUNDS) -json $(CURDIR)/build/bench.json . | tee $(CURDIR)/build/bench.txt
+	cd bench && $(GO) test -run '^$$' -bench Blocks -benchtime 1x -count $(ROUNDS) -timeout 60m -rounds $(ROUNDS) -summary $(CURDIR)/build/bench.json . | tee $(CURDIR)/build/bench.txt
 
 fuzz: ## random blocks against go-ethereum for a minute
 	$(GO) test ./hostsched -run '^$$' -fuzz FuzzSerialEquivalence -fuzztime 60s

@@ -21,10 +21,10 @@ import (
 // BenchmarkBlocks measures all sides on generated blocks of 1 Ggas and on the real
 // blocks, interleaved: the first sub-benchmark of a workload runs -rounds rounds of all
 // sides, and each sub-benchmark then reports a sample of its own side per -count. Run it
-// with -benchtime=1x -count equal to -rounds. -json writes medians and ratios.
+// with -benchtime=1x -count equal to -rounds. -summary writes medians and ratios.
 var (
 	rounds   = flag.Int("rounds", 1, "interleaved rounds that BenchmarkBlocks measures")
-	jsonFile = flag.String("json", "", "file for BenchmarkBlocks's medians and ratios")
+	jsonFile = flag.String("summary", "", "file for BenchmarkBlocks's medians and ratios")
 	mgas     = flag.Float64("mgas", 1000, "size of BenchmarkBlocks's generated blocks")
 )
 
@@ -34,6 +34,7 @@ var gasPerTx = map[string]float64{"transfer": 21_000, "erc20": 38_841, "swap": 1
 var measured = map[string]*measurement{}
 
 type measurement struct {
+	jobs    []*Job
 	samples []Samples // by job
 	used    map[int]int
 }
@@ -66,7 +67,7 @@ func report(b *testing.B, name string, sides []*Side, side int) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		m = &measurement{samples, map[int]int{}}
+		m = &measurement{jobs, samples, map[int]int{}}
 		measured[name] = m
 	}
 	round := m.used[side] % *rounds
@@ -149,7 +150,7 @@ func writeSummary(path string, sides []*Side) error {
 	for name, m := range measured {
 		total := newSummary(name, "", sides)
 		for i, s := range m.samples {
-			one := newSummary(name, fmt.Sprint(i), sides)
+			one := newSummary(name, m.jobs[i].Name, sides)
 			one.add(s, sides)
 			total.add(s, sides)
 			if len(m.samples) > 1 {

@@ -58,7 +58,13 @@ func (g *Geth) Run(ctx context.Context, job *Job, sdb *state.StateDB) (*GethResu
 		precompiles = vm.NewPrecompileCache()
 	}
 	chain := &oneBlockChain{config: config, parent: job.Parent, header: header, hashes: job.BlockHash}
-	res, err := core.NewStateProcessor(chain).Process(ctx, job.Block, sdb, g.jumps, precompiles, vm.Config{DisableParallelExecution: !g.Node}, nil)
+	var res *core.ProcessResult
+	var err error
+	if config.IsByzantium(header.Number) {
+		res, err = core.NewStateProcessor(chain).Process(ctx, job.Block, sdb, g.jumps, precompiles, vm.Config{DisableParallelExecution: !g.Node}, nil)
+	} else {
+		res, err = g.runEarly(job, chain, sdb)
+	}
 	if err == nil {
 		err = sdb.Error()
 	}
@@ -68,6 +74,33 @@ func (g *Geth) Run(ctx context.Context, job *Job, sdb *state.StateDB) (*GethResu
 	out := &GethResult{ProcessResult: res, State: sdb, Wall: time.Since(start)}
 	out.Bloom = types.MergeBloom(res.Receipts)
 	out.ReceiptsRoot = types.DeriveSha(res.Receipts, trie.NewStackTrie(nil))
+	return out, nil
+}
+
+// runEarly is go-ethereum's serial loop for blocks before Byzantium, without the state
+// root after every transaction, which neither side of a comparison can compute from a
+// flat state.
+func (g *Geth) runEarly(job *Job, chain *oneBlockChain, sdb *state.StateDB) (*core.ProcessResult, error) {
+	header := job.Block.Header()
+	evm := vm.NewEVM(core.NewEVMBlockContext(header, chain, &job.Author), sdb, job.Config, vm.Config{})
+	defer evm.Release()
+	evm.SetJumpDestCache(g.jumps)
+	signer, pool := types.MakeSigner(job.Config, header.Number, header.Time), core.NewGasPool(header.GasLimit)
+	out := new(core.ProcessResult)
+	for i, tx := range job.Block.Transactions() {
+		msg, err := core.TransactionToMessage(tx, signer, header.BaseFee)
+		if err != nil {
+			return nil, fmt.Errorf("tx %d: %w", i, err)
+		}
+		sdb.SetTxContext(tx.Hash(), i, uint32(i+1))
+		res, err := core.ApplyMessage(evm, msg, pool)
+		if err != nil {
+			return nil, fmt.Errorf("tx %d: %w", i, err)
+		}
+		sdb.Finalise(evm.GetRules())
+		out.Receipts = append(out.Receipts, core.MakeReceipt(evm, res, sdb, header.Number, job.Block.Hash(), header.Time, tx, pool.CumulativeUsed(), nil))
+	}
+	out.GasUsed = pool.Used()
 	return out, nil
 }
 
