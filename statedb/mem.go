@@ -2,6 +2,7 @@ package statedb
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -70,6 +71,16 @@ func (m *Mem) SetAccount(addr common.Address, a Account) {
 		acct.set(slot, value)
 	}
 	m.accounts[addr] = acct
+}
+
+// Copy is the same state, to be changed on its own.
+func (m *Mem) Copy() *Mem {
+	c := NewMem(m.shared)
+	maps.Copy(c.codes, m.codes)
+	for addr, a := range m.accounts {
+		c.accounts[addr] = &memAccount{fields: a.fields, slots: maps.Clone(a.slots)}
+	}
+	return c
 }
 
 // Read implements gpuevm.StateView. It never fails.

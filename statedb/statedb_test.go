@@ -244,6 +244,11 @@ func TestAllocRoundTrip(t *testing.T) {
 	if mem.AllocRoot() != again.AllocRoot() {
 		t.Error("Alloc loses something")
 	}
+	if copied := again.Copy(); copied.AllocRoot() != mem.AllocRoot() {
+		t.Error("Copy loses something")
+	} else if copied.accounts[common.Address{1}].set(common.Hash{5}, common.Hash{}); again.AllocRoot() != mem.AllocRoot() {
+		t.Error("Copy shares storage")
+	}
 	loaded := NewMem(map[common.Hash][]byte{crypto.Keccak256Hash([]byte{0x60}): {0x60}})
 	loaded.SetAccount(common.Address{1}, Account{Nonce: 3, Balance: uint256.NewInt(1), CodeHash: crypto.Keccak256Hash([]byte{0x60}),
 		Storage: maps.Clone(someAlloc[common.Address{1}].Storage)})
