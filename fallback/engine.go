@@ -17,8 +17,10 @@ type Engine struct {
 	threads int
 	jumps   vm.JumpDestCache // shared: JUMPDEST analysis by code hash
 
-	mu   sync.Mutex
-	idle []*worker
+	mu          sync.Mutex
+	idle        []*worker
+	block       *gpuevm.BlockEnv     // of precompiles
+	precompiles *vm.PrecompileCache // results in this block, see cacheOf
 }
 
 // New returns an engine that runs a batch on up to threads cores, all of them where
@@ -53,7 +55,7 @@ func (e *Engine) Execute(ctx context.Context, env *gpuevm.BlockEnv, txs []gpuevm
 func (e *Engine) drain(ctx context.Context, env *gpuevm.BlockEnv, txs []gpuevm.Tx, results []gpuevm.Result, pre gpuevm.StateView, next *atomic.Int64) {
 	w := e.take()
 	defer e.put(w)
-	w.bind(ctx, env, e.jumps)
+	w.bind(ctx, env, e.jumps, e.cacheOf(env))
 	for ctx.Err() == nil {
 		i := int(next.Add(1)) - 1
 		if i >= len(txs) {
@@ -61,6 +63,18 @@ func (e *Engine) drain(ctx context.Context, env *gpuevm.BlockEnv, txs []gpuevm.T
 		}
 		results[i] = w.run(&txs[i], pre)
 	}
+}
+
+// cacheOf returns the cache of precompile results of a block. A transaction that must be
+// executed again mostly asks its precompiles what it asked the first time, so that even
+// a speculation that fails has done the pairings. Nothing is kept from block to block.
+func (e *Engine) cacheOf(env *gpuevm.BlockEnv) *vm.PrecompileCache {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.block != env {
+		e.block, e.precompiles = env, vm.NewPrecompileCache()
+	}
+	return e.precompiles
 }
 
 func (e *Engine) take() *worker {

@@ -32,7 +32,7 @@ func newWorker() *worker {
 // bind prepares for transactions of env, to be abandoned when ctx ends. An EVM that was
 // cancelled can't be used again, so one that an earlier context may still cancel is
 // replaced.
-func (w *worker) bind(ctx context.Context, env *gpuevm.BlockEnv, jumps vm.JumpDestCache) {
+func (w *worker) bind(ctx context.Context, env *gpuevm.BlockEnv, jumps vm.JumpDestCache, precompiles *vm.PrecompileCache) {
 	if w.env == env && w.ctx == ctx && !w.evm.Cancelled() {
 		return
 	}
@@ -45,6 +45,7 @@ func (w *worker) bind(ctx context.Context, env *gpuevm.BlockEnv, jumps vm.JumpDe
 	w.env, w.ctx = env, ctx
 	w.evm = vm.NewEVM(blockContext(env), w.state, env.Config, vm.Config{ExtraEips: env.ExtraEIPs})
 	w.evm.SetJumpDestCache(jumps)
+	w.evm.SetPrecompileCache(precompiles)
 	w.empty = *core.NewGasPool(env.GasLimit)
 	w.state.enter(w.evm.GetRules(), env.Coinbase)
 	w.stop = context.AfterFunc(ctx, w.evm.Cancel)

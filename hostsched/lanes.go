@@ -85,7 +85,11 @@ func (r *run) lane() {
 		case r.claimed < len(r.txs):
 			r.recover()
 		default:
-			r.wake.Wait()
+			if i := r.plan.rehearse(r.frontier); i >= 0 {
+				r.execute(append(batch, i), v)
+			} else {
+				r.wake.Wait()
+			}
 		}
 	}
 }
