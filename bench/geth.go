@@ -101,6 +101,7 @@ func (g *Geth) runEarly(job *Job, chain *oneBlockChain, sdb *state.StateDB) (*co
 		out.Receipts = append(out.Receipts, core.MakeReceipt(evm, res, sdb, header.Number, job.Block.Hash(), header.Time, tx, pool.CumulativeUsed(), nil))
 	}
 	out.GasUsed = pool.Used()
+	_ = types.DeriveSha(out.Receipts, trie.NewStackTrie(nil)) // as StateProcessor does beside
 	return out, nil
 }
 

@@ -48,7 +48,9 @@ func (w *worker) bind(ctx context.Context, env *gpuevm.BlockEnv, jumps vm.JumpDe
 	w.evm.SetPrecompileCache(precompiles)
 	w.empty = *core.NewGasPool(env.GasLimit)
 	w.state.enter(w.evm.GetRules(), env.Coinbase)
-	w.stop = context.AfterFunc(ctx, w.evm.Cancel)
+	if w.stop = nil; ctx.Done() != nil {
+		w.stop = context.AfterFunc(ctx, w.evm.Cancel)
+	}
 }
 
 func blockContext(env *gpuevm.BlockEnv) vm.BlockContext {

@@ -7,18 +7,24 @@ import (
 )
 
 // digest computes the receipts root and the block's bloom beside the lanes, while
-// receipts come in; done afterwards it would be a tail that one core does alone.
+// receipts come in; done afterwards it would be a tail that one core does alone. For a
+// handful of receipts a goroutine costs more than it saves.
 type digest struct {
 	in   chan *types.Receipt
-	done chan struct{}
+	done chan struct{} // nil: no goroutine, in is emptied by finish
 
 	root  common.Hash
 	bloom types.Bloom
 }
 
+const smallDigest = 16
+
 func newDigest(n int) *digest {
-	d := &digest{in: make(chan *types.Receipt, n), done: make(chan struct{})}
-	go d.run(d.in)
+	d := &digest{in: make(chan *types.Receipt, n)}
+	if n > smallDigest {
+		d.done = make(chan struct{})
+		go d.run(d.in)
+	}
 	return d
 }
 
@@ -26,7 +32,9 @@ func newDigest(n int) *digest {
 func (d *digest) feed(r *types.Receipt) { d.in <- r }
 
 func (d *digest) run(in <-chan *types.Receipt) {
-	defer close(d.done)
+	if d.done != nil {
+		defer close(d.done)
+	}
 	stream := types.NewListHashStream(trie.NewStackTrie(nil))
 	receipts := make(types.Receipts, 0, cap(in))
 	for r := range in {
@@ -41,8 +49,13 @@ func (d *digest) run(in <-chan *types.Receipt) {
 
 // finish waits for the last receipt to be digested.
 func (d *digest) finish() (common.Hash, types.Bloom) {
+	in := d.in
 	d.abandon()
-	<-d.done
+	if d.done != nil {
+		<-d.done
+	} else {
+		d.run(in)
+	}
 	return d.root, d.bloom
 }
 

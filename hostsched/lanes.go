@@ -48,22 +48,26 @@ type attempt struct {
 	published bool
 }
 
-// senderChunk is how many senders a lane recovers at a time, some 50 us each.
-const senderChunk = 8
+// senderChunk is how many senders a lane recovers at a time, some 50 us each. A block gets
+// no more lanes than it has chunks.
+const senderChunk = 4
 
 // transactions runs all transactions of the block and commits them in order.
 func (r *run) transactions() error {
-	stop := context.AfterFunc(r.ctx, func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.fail(context.Cause(r.ctx))
-	})
-	defer stop()
-	var lanes sync.WaitGroup
-	for range min(r.options.Lanes, len(r.txs)) {
-		lanes.Go(r.lane)
+	if r.ctx.Done() != nil {
+		stop := context.AfterFunc(r.ctx, func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.fail(context.Cause(r.ctx))
+		})
+		defer stop()
 	}
-	lanes.Wait()
+	var others sync.WaitGroup
+	for range min(r.options.Lanes, len(r.chunkDone)) - 1 {
+		others.Go(r.lane)
+	}
+	r.lane() // the first lane is this goroutine
+	others.Wait()
 	r.stats.Waves = len(r.plan.waves)
 	for _, n := range r.plan.waves {
 		r.stats.LargestWave = max(r.stats.LargestWave, n)
@@ -163,7 +167,7 @@ func (r *run) execute(batch []int32, v *view) {
 	for i := range results {
 		a := &r.runs[txs[i].Index]
 		a.result = &results[i]
-		a.bloom = types.CreateBloom(&types.Receipt{Logs: results[i].Logs})
+		a.bloom = bloomOf(a.result)
 	}
 	took := time.Since(start)
 	r.mu.Lock()
@@ -176,6 +180,13 @@ func (r *run) execute(batch []int32, v *view) {
 		r.finish(i)
 	}
 	r.commitReady()
+}
+
+func bloomOf(r *gpuevm.Result) (b types.Bloom) {
+	if len(r.Logs) > 0 {
+		b = types.CreateBloom(&types.Receipt{Logs: r.Logs})
+	}
+	return b
 }
 
 // finish hands one executed transaction in. Unless its turn to be committed is now, its
@@ -240,7 +251,7 @@ func (r *run) commitNext(i int) error {
 	}
 	if result != a.result {
 		r.stats.Reexecuted++
-		a.bloom = types.CreateBloom(&types.Receipt{Logs: result.Logs})
+		a.bloom = bloomOf(result)
 	} else {
 		r.stats.OnDevice++
 	}

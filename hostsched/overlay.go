@@ -53,11 +53,7 @@ type pending struct {
 }
 
 func newOverlay(base gpuevm.StateView) *overlay {
-	o := &overlay{base: base}
-	for i := range o.shards {
-		o.shards[i].accounts = make(map[common.Address]*cells)
-	}
-	return o
+	return &overlay{base: base}
 }
 
 func (o *overlay) account(addr common.Address) *cells {
@@ -71,7 +67,10 @@ func (o *overlay) account(addr common.Address) *cells {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a = s.accounts[addr]; a == nil {
-		a = &cells{slots: make(map[common.Hash]*cell)}
+		if s.accounts == nil {
+			s.accounts = make(map[common.Address]*cells)
+		}
+		a = new(cells)
 		s.accounts[addr] = a
 	}
 	return a
@@ -90,6 +89,9 @@ func (a *cells) make(key *gpuevm.Key) *cell {
 	c := a.find(key)
 	if c == nil {
 		c = &cell{known: a.wiped}
+		if a.slots == nil {
+			a.slots = make(map[common.Hash]*cell)
+		}
 		a.slots[key.Slot] = c
 	}
 	return c
