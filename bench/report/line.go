@@ -1,0 +1,140 @@
+// Package report says what running blocks came to: a table for people, JSON lines for
+// machines, a progress bar for whoever waits.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/gpuevm/gpuevm/hostsched"
+)
+
+// Line is what is known about one block. As JSON its names are stable. What was not
+// measured is nil and left out, never 0.
+type Line struct {
+	Workload string `json:"workload,omitempty"`
+	Seed     *int64 `json:"seed,omitempty"`
+
+	Block  string  `json:"block"` // name: "mainnet-19932148", "erc20-1"
+	Number *uint64 `json:"number,omitempty"`
+	Txs    *int    `json:"txs,omitempty"`
+	Gas    *uint64 `json:"gas,omitempty"`
+
+	Waves       *int `json:"waves,omitempty"`
+	LargestWave *int `json:"largest_wave,omitempty"`
+	Reexecuted  *int `json:"reexecuted,omitempty"`
+
+	Device   string `json:"device"`
+	OnDevice *int   `json:"on_device,omitempty"`
+	Policy   string `json:"policy"`
+	Threads  int    `json:"threads"`
+
+	Stage *Stages `json:"stage_ms,omitempty"`
+	Times
+
+	StateRoot string   `json:"state_root,omitempty"` // found by us
+	Checked   []string `json:"checked,omitempty"`    // what was compared
+	Equal     *bool    `json:"equal,omitempty"`      // all that was compared
+	Error     string   `json:"error,omitempty"`      // why it is not, or could not be
+}
+
+// Stages are the times of the steps, summed over threads.
+type Stages struct {
+	Senders *Millis `json:"senders,omitempty"`
+	Predict *Millis `json:"predict,omitempty"`
+	Execute *Millis `json:"execute,omitempty"`
+	Commit  *Millis `json:"commit,omitempty"`
+	Root    *Millis `json:"root,omitempty"` // nil where no state root was computed
+}
+
+// Times are wall times, and what follows from them.
+type Times struct {
+	Wall    *Millis  `json:"wall_ms,omitempty"`   // from signed transactions to receipts
+	Serial  *Millis  `json:"serial_ms,omitempty"` // the same by serial go-ethereum
+	Speedup *float64 `json:"speedup,omitempty"`
+
+	// The same with the state root.
+	WallRoot    *Millis  `json:"wall_with_root_ms,omitempty"`
+	SerialRoot  *Millis  `json:"serial_with_root_ms,omitempty"`
+	SpeedupRoot *float64 `json:"speedup_with_root,omitempty"`
+
+	MgasPerSecond *float64 `json:"mgas_per_s,omitempty"` // by Wall
+	TxsPerSecond  *float64 `json:"tx_per_s,omitempty"`
+}
+
+// Millis is a time that is printed in milliseconds.
+type Millis time.Duration
+
+// Of is a measured time.
+func Of(d time.Duration) *Millis { return new(Millis(d)) }
+
+func (m *Millis) String() string {
+	if m == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f", time.Duration(*m).Seconds()*1e3)
+}
+
+// MarshalJSON implements json.Marshaler.
+func (m Millis) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, "%.3f", time.Duration(m).Seconds()*1e3), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *Millis) UnmarshalJSON(raw []byte) error {
+	var ms float64
+	err := json.Unmarshal(raw, &ms)
+	*m = Millis(ms * float64(time.Millisecond))
+	return err
+}
+
+// Ran fills in what a run of our processor tells. A policy without prediction has no
+// waves.
+func (l *Line) Ran(gas uint64, s *hostsched.Stats, waves, root bool) {
+	l.Txs, l.Gas = new(s.Txs), new(gas)
+	l.Reexecuted, l.OnDevice = new(s.Reexecuted), new(s.OnDevice)
+	if waves {
+		l.Waves, l.LargestWave = new(s.Waves), new(s.LargestWave)
+	}
+	l.Stage = &Stages{
+		Senders: Of(s.Stage.Senders), Predict: Of(s.Stage.Predict),
+		Execute: Of(s.Stage.Execute), Commit: Of(s.Stage.Commit),
+	}
+	if root {
+		l.Stage.Root = Of(s.Stage.Root)
+	}
+}
+
+// Derive computes the ratios from the times.
+func (t *Times) Derive(txs int, gas uint64) {
+	t.Speedup, t.SpeedupRoot = ratio(t.Serial, t.Wall), ratio(t.SerialRoot, t.WallRoot)
+	t.MgasPerSecond, t.TxsPerSecond = perSecond(float64(gas)/1e6, t.Wall), perSecond(float64(txs), t.Wall)
+}
+
+func ratio(a, b *Millis) *float64 {
+	if a == nil || b == nil || *b <= 0 {
+		return nil
+	}
+	return new(thousandths(float64(*a) / float64(*b)))
+}
+
+func perSecond(n float64, t *Millis) *float64 {
+	if t == nil || *t <= 0 {
+		return nil
+	}
+	return new(thousandths(n / time.Duration(*t).Seconds()))
+}
+
+func thousandths(x float64) float64 { return float64(int64(x*1000+0.5)) / 1000 }
+
+// WriteJSON writes the line as one line.
+func (l *Line) WriteJSON(w io.Writer) error {
+	raw, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(raw, '\n'))
+	return err
+}

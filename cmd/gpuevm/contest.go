@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/gpuevm/gpuevm/bench"
+	"github.com/gpuevm/gpuevm/bench/report"
+	"github.com/gpuevm/gpuevm/hostsched"
+	"github.com/gpuevm/gpuevm/statedb"
+)
+
+// contest runs blocks on our side and, to compare, on go-ethereum's: some rounds each,
+// the sides taking turns. Every round has processors of its own, so that none meets a
+// block again that it has learned from.
+type contest struct {
+	*settings
+	compare bool
+	rounds  int
+	// patience ends the rounds of a block early; one is always run.
+	patience time.Duration
+
+	plain, rooted []*hostsched.Processor // by round; rooted is asked for state roots
+	geth          *bench.Geth
+}
+
+func newContest(s *settings, compare bool, rounds int) *contest {
+	c := &contest{settings: s, compare: compare, rounds: rounds, patience: 20 * time.Second, geth: bench.NewGeth(false)}
+	for range rounds {
+		c.plain, c.rooted = append(c.plain, s.processor()), append(c.rooted, s.processor())
+	}
+	return c
+}
+
+// trial is a block to be run.
+type trial struct {
+	*bench.Job
+	tries *statedb.Tries // the state before it, where its root can be computed; else nil
+}
+
+// outcome is what became of a trial.
+type outcome struct {
+	result *hostsched.BlockResult // ours, with the state root where there are tries
+	after  *statedb.Tries         // with the block folded in, not committed
+	serial *serialRun             // nil where nothing was compared
+	check  *check                 // of our runs against serial
+
+	plain, rooted           []hostsched.Stats
+	serialWalls, serialRoot []time.Duration
+}
+
+// run runs a block. Without comparison it runs once.
+func (c *contest) run(ctx context.Context, t *trial) (*outcome, error) {
+	out, begin := &outcome{check: new(check)}, time.Now()
+	opponent := opponent{geth: c.geth, trial: t}
+	for round := range c.rounds {
+		if t.tries != nil {
+			if err := c.runRooted(ctx, t, c.rooted[round], out); err != nil {
+				return nil, err
+			}
+		}
+		if c.compare || t.tries == nil {
+			if err := c.runPlain(ctx, t, c.plain[round], out); err != nil {
+				return nil, err
+			}
+		}
+		if c.compare {
+			if err := c.runSerial(ctx, &opponent, out); err != nil {
+				return nil, fmt.Errorf("serial go-ethereum: %w", err)
+			}
+		}
+		if !out.check.equal() || time.Since(begin) > c.patience {
+			break
+		}
+	}
+	return out, nil
+}
+
+// runRooted runs the block with its state root.
+func (c *contest) runRooted(ctx context.Context, t *trial, p *hostsched.Processor, out *outcome) error {
+	tries, err := reopen(t.tries)
+	if err != nil {
+		return err
+	}
+	result, err := c.ours(ctx, t, p, tries)
+	if err != nil {
+		return err
+	}
+	out.result, out.after = result, tries
+	out.rooted = append(out.rooted, result.Stats)
+	return nil
+}
+
+// runPlain runs the block up to its receipts.
+func (c *contest) runPlain(ctx context.Context, t *trial, p *hostsched.Processor, out *outcome) error {
+	result, err := c.ours(ctx, t, p, nil)
+	if err != nil {
+		return err
+	}
+	out.plain = append(out.plain, result.Stats)
+	if t.tries == nil {
+		out.result = result
+		return nil
+	}
+	field(out.check, "gas", result.GasUsed, out.result.GasUsed)
+	if t.Config.IsByzantium(t.Block.Number()) {
+		field(out.check, "receipts_root", result.ReceiptsRoot, out.result.ReceiptsRoot)
+	}
+	return nil
+}
+
+func (c *contest) runSerial(ctx context.Context, o *opponent, out *outcome) error {
+	c.collect()
+	serial, err := o.run(ctx, out.result)
+	if err != nil {
+		return err
+	}
+	out.serial = serial
+	out.serialWalls = append(out.serialWalls, serial.Wall)
+	out.serialRoot = append(out.serialRoot, serial.Wall+serial.rootTime)
+	check := againstSerial(o.Block.Transactions(), out.result, serial)
+	check.wrong = append(out.check.wrong, check.wrong...)
+	out.check = check
+	return nil
+}
+
+// ours runs the block through a processor of ours, its transactions as if just received.
+func (c *contest) ours(ctx context.Context, t *trial, p *hostsched.Processor, tries *statedb.Tries) (*hostsched.BlockResult, error) {
+	job, err := t.Fresh()
+	if err != nil {
+		return nil, err
+	}
+	block := &hostsched.Block{Block: job.Block, Config: job.Config, Author: job.Author, BlockHash: job.BlockHash,
+		Pre: job.Pre, TxsOnly: job.TxsOnly, Rewards: rewards(job)}
+	if tries != nil {
+		block.Roots = tries
+		if job.Pre == gpuevmView(t.tries) {
+			block.Pre = tries // with nothing read yet
+		}
+	}
+	c.collect()
+	return p.Process(ctx, block)
+}
+
+// collect leaves no garbage of one side to the other.
+func (c *contest) collect() {
+	if c.compare {
+		runtime.GC()
+	}
+}
+
+// fill reports the figures of an outcome.
+func (o *outcome) fill(l *report.Line, waves bool) {
+	stats := o.rooted
+	if stats == nil {
+		stats = o.plain
+	}
+	middle := medianBy(stats, func(s hostsched.Stats) time.Duration { return s.Wall })
+	l.Ran(o.result.GasUsed, &middle, waves, o.rooted != nil)
+	switch {
+	case o.plain != nil:
+		l.Wall = report.Of(medianBy(o.plain, func(s hostsched.Stats) time.Duration { return s.Wall }).Wall)
+	default: // the one run there is had its root computed last
+		l.Wall = report.Of(middle.Wall - middle.Stage.Root)
+	}
+	if o.rooted != nil {
+		l.WallRoot = report.Of(middle.Wall)
+		l.StateRoot = o.result.Root.Hex()
+	}
+	if o.serial != nil {
+		same := func(d time.Duration) time.Duration { return d }
+		l.Serial = report.Of(medianBy(o.serialWalls, same))
+		if o.serial.root != nil {
+			l.SerialRoot = report.Of(medianBy(o.serialRoot, same))
+		}
+	}
+	l.Derive(*l.Txs, *l.Gas)
+}
+
+// judge puts a check into the report.
+func judge(l *report.Line, c *check) {
+	for _, name := range c.checked {
+		if !slices.Contains(l.Checked, name) {
+			l.Checked = append(l.Checked, name)
+		}
+	}
+	l.Equal = new((l.Equal == nil || *l.Equal) && c.equal())
+	if !c.equal() {
+		if l.Error != "" {
+			l.Error += "; "
+		}
+		l.Error += c.message()
+	}
+}
+
+func medianBy[T any](list []T, wall func(T) time.Duration) T {
+	sorted := slices.SortedFunc(slices.Values(list), func(a, b T) int { return int(wall(a) - wall(b)) })
+	return sorted[len(sorted)/2]
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/pprof"
+
+	"github.com/ethereum/go-ethereum/log"
+	"github.com/gpuevm/gpuevm/bench/report"
+	"github.com/gpuevm/gpuevm/fallback"
+	"github.com/gpuevm/gpuevm/gpuevm"
+	"github.com/gpuevm/gpuevm/hostsched"
+	"github.com/urfave/cli/v2"
+)
+
+// commonFlags are those of every command that runs blocks.
+var commonFlags = []cli.Flag{
+	&cli.StringFlag{Name: "device", Value: "auto", Usage: "what executes transactions: auto or go (this machine's cores)"},
+	&cli.StringFlag{Name: "policy", Value: "waves", Usage: "order of execution: waves or serial"},
+	&cli.IntFlag{Name: "threads", Usage: "threads that execute and recover senders; 0: all cores"},
+	&cli.StringFlag{Name: "json", Usage: "also write JSON, a line for each block, to `FILE`; -: to standard output, and the table to standard error"},
+	&cli.StringFlag{Name: "cpuprofile", Usage: "write a CPU profile to `FILE`"},
+	&cli.IntFlag{Name: "verbosity", Value: 2, Usage: "how much of go-ethereum's log is shown: 0 nothing, 1 errors, 2 warnings, 3 info, 4 debug, 5 all"},
+}
+
+// settings are the common flags, checked and opened.
+type settings struct {
+	device  string
+	policy  string
+	threads int
+	engine  gpuevm.Engine
+
+	table  io.Writer
+	json   io.Writer // nil: none
+	errs   io.Writer
+	closed []func() error // in order
+}
+
+func openSettings(ctx *cli.Context) (*settings, error) {
+	s := &settings{policy: ctx.String("policy"), threads: ctx.Int("threads"), table: ctx.App.Writer, errs: ctx.App.ErrWriter}
+	switch device := ctx.String("device"); device {
+	case "auto", "go":
+		s.device = "go"
+	default:
+		return nil, usagef("--device %q: it is auto or go; more devices come later", device)
+	}
+	switch s.policy {
+	case "waves":
+	case "serial":
+		s.threads = 1
+	default:
+		return nil, usagef("--policy %q: it is waves or serial", s.policy)
+	}
+	if s.threads < 0 {
+		return nil, usagef("--threads %d: it is 0 (all cores) or more", s.threads)
+	}
+	if v := ctx.Int("verbosity"); v < 0 || v > 5 {
+		return nil, usagef("--verbosity %d: it is 0 to 5", v)
+	}
+	if s.threads == 0 {
+		s.threads = runtime.GOMAXPROCS(0)
+	}
+	s.engine = fallback.New(s.threads)
+	log.SetDefault(log.NewLogger(log.NewTerminalHandlerWithLevel(s.errs, log.FromLegacyLevel(ctx.Int("verbosity")), false)))
+	if err := s.openFiles(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *settings) openFiles(ctx *cli.Context) error {
+	switch path := ctx.String("json"); path {
+	case "":
+	case "-":
+		s.json, s.table = ctx.App.Writer, ctx.App.ErrWriter
+	default:
+		f, err := os.Create(path)
+		if err != nil {
+			return fmt.Errorf("--json: %w", err)
+		}
+		s.json, s.closed = f, append(s.closed, f.Close)
+	}
+	if path := ctx.String("cpuprofile"); path != "" {
+		f, err := os.Create(path)
+		if err != nil {
+			return fmt.Errorf("--cpuprofile: %w", err)
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return errors.Join(fmt.Errorf("--cpuprofile: %w", err), f.Close())
+		}
+		s.closed = append(s.closed, func() error { pprof.StopCPUProfile(); return f.Close() })
+	}
+	return nil
+}
+
+// close ends what the flags began. It may be called again.
+func (s *settings) close() error {
+	var err error
+	for _, c := range s.closed {
+		err = errors.Join(err, c())
+	}
+	s.closed = nil
+	return err
+}
+
+// processor is a processor that has seen nothing yet.
+func (s *settings) processor() *hostsched.Processor {
+	if s.policy == "serial" {
+		return hostsched.New(hostsched.Serial(s.engine))
+	}
+	return hostsched.New(hostsched.Options{Engine: s.engine, Lanes: s.threads})
+}
+
+// line is a block's report before it ran.
+func (s *settings) line(name string) *report.Line {
+	return &report.Line{Block: name, Device: s.device, Policy: s.policy, Threads: s.threads}
+}
+
+func (s *settings) write(l *report.Line) error {
+	if s.json == nil {
+		return nil
+	}
+	return l.WriteJSON(s.json)
+}
+
+func (s *settings) String() string {
+	return fmt.Sprintf("device %s, policy %s, threads %d", s.device, s.policy, s.threads)
+}
