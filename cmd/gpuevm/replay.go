@@ -1,7 +1,141 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/gpuevm/gpuevm/bench"
+	"github.com/gpuevm/gpuevm/bench/report"
+	"github.com/gpuevm/gpuevm/bench/source"
 	"github.com/urfave/cli/v2"
 )
 
-var replayCommand = &cli.Command{Name: "replay", Action: func(*cli.Context) error { return nil }}
+var replayCommand = &cli.Command{
+	Name:      "replay",
+	Usage:     "run real blocks again and check them against their headers",
+	ArgsUsage: "PATH... | --genesis FILE --chain FILE | --rpc URL FROM..TO",
+	Description: "Runs real blocks and checks what they come to: gas, receipts root, logs bloom, requests hash and\n" +
+		"state root of the header, and where the file has them every sender, every receipt and the state\n" +
+		"after the block. What the data does not allow to be checked is not; the summary counts what was.\n" +
+		"The exit code is 1 where anything differs or a block can't be loaded, with its block, transaction\n" +
+		"and field; the other blocks still run. Ctrl-C ends it with a summary of what was done.\n\n" +
+		"   gpuevm replay blocks/                            # NETWORK-NUMBER.json.gz, codes.bin.gz beside them\n" +
+		"   gpuevm replay blocks/mainnet-12964999.json.gz\n" +
+		"   gpuevm replay --compare blocks/                  # also serial go-ethereum, for the speed-up\n" +
+		"   gpuevm replay block_payload.rlp                  # block and witness, by go-ethereum's fetchpayload\n" +
+		"   gpuevm replay --genesis genesis.json --chain export.rlp.gz     # by geth export\n" +
+		"   gpuevm replay --rpc http://localhost:8545 19000000..19000010   # from a node with debug methods",
+	Action: runReplay,
+	Flags: slices.Concat([]cli.Flag{
+		&cli.StringFlag{Name: "genesis", Usage: "genesis `FILE` (JSON) of the chain"},
+		&cli.StringFlag{Name: "chain", Usage: "`FILE` that geth export wrote (RLP, or gzipped where it ends in .gz)"},
+		&cli.StringFlag{Name: "rpc", Usage: "`URL` of a node that answers debug_getRawBlock and debug_executionWitness"},
+		&cli.BoolFlag{Name: "compare", Usage: "also run serial go-ethereum, in turns, and show the speed-up"},
+		roundsFlag,
+	}, commonFlags),
+}
+
+func runReplay(ctx *cli.Context) (err error) {
+	if ctx.Int("rounds") < 1 {
+		return usagef("--rounds %d: it is 1 or more", ctx.Int("rounds"))
+	}
+	blocks, err := openFeed(ctx)
+	if err != nil {
+		return err
+	}
+	defer blocks.close()
+	s, err := openSettings(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = firstError(err, s.close()) }()
+	rounds := 1
+	if ctx.Bool("compare") {
+		rounds = ctx.Int("rounds")
+	}
+	lines, err := replayAll(ctx.Context, newContest(s, ctx.Bool("compare"), rounds), blocks)
+	printReplay(s, lines)
+	return firstError(err, verdict(lines))
+}
+
+// replayAll runs the blocks one after another. One that fails does not keep the others
+// from running.
+func replayAll(ctx context.Context, c *contest, blocks *feed) ([]*report.Line, error) {
+	progress := report.NewProgress(c.errs, blocks.total)
+	defer progress.End()
+	var lines []*report.Line
+	for {
+		name, b, err := blocks.next(ctx)
+		if errors.Is(err, io.EOF) && b == nil && name == "" {
+			return lines, nil
+		}
+		l := c.line(name)
+		if err == nil {
+			progress.Begin(name)
+			l, err = replayOne(ctx, c, blocks, b)
+		}
+		if ctx.Err() != nil {
+			return lines, context.Cause(ctx)
+		}
+		if err != nil {
+			l.Error = err.Error()
+		}
+		lines = append(lines, l)
+		progress.Done(l)
+		if err := c.write(l); err != nil {
+			return lines, err
+		}
+	}
+}
+
+// replayOne runs a block and checks it. Without tries there is no state for what follows
+// the transactions, which is then left out.
+func replayOne(ctx context.Context, c *contest, blocks *feed, b *source.Block) (*report.Line, error) {
+	l := c.line(b.Name)
+	l.Number = new(b.Block.NumberU64())
+	job := &bench.Job{Name: b.Name, Config: b.Config, Block: b.Block, Author: b.Author, Parent: b.Parent,
+		BlockHash: b.BlockHash, Pre: b.Pre, TxsOnly: b.Tries == nil}
+	out, err := c.run(ctx, &trial{job, b.Tries})
+	if err != nil {
+		l.Equal = new(false)
+		return l, err
+	}
+	out.fill(l, c.policy == "waves")
+	check, err := againstBlock(b, out.result, job.TxsOnly)
+	if err != nil {
+		return l, err
+	}
+	judge(l, check)
+	if c.compare {
+		if !out.check.equal() {
+			out.check.wrong[0] = "against serial go-ethereum: " + out.check.wrong[0]
+		}
+		judge(l, out.check)
+	}
+	return l, blocks.ran(out, *l.Equal)
+}
+
+// The most blocks that are worth a row each.
+const maxRows = 200
+
+func printReplay(s *settings, lines []*report.Line) {
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(s.table, "replay of %d blocks; %s\n\n", len(lines), s)
+	if len(lines) <= maxRows {
+		report.Blocks(s.table, lines)
+	}
+	report.Summary(s.table, lines)
+	fmt.Fprintln(s.table)
+	report.Checks(s.table, lines)
+	for _, l := range lines {
+		if l.Error != "" {
+			fmt.Fprintf(s.table, "  %s: %s\n", l.Block, strings.TrimPrefix(l.Error, l.Block+": "))
+		}
+	}
+}
