@@ -74,26 +74,23 @@ func OurSide(engine gpuevm.Engine, threads int) *Side {
 // Samples are the outcomes of one block: Samples[side][round].
 type Samples [][]Outcome
 
-// Compare runs every job on every side, rounds times and once to warm up, the sides
-// taking turns. Sides that disagree about a block are an error.
+// Compare runs the jobs on every side, rounds times and once to warm up. In a round the
+// sides take turns, each with all jobs in order; who begins changes from round to round.
+// Sides that disagree about a block are an error.
 func Compare(ctx context.Context, jobs []*Job, sides []*Side, rounds int) ([]Samples, error) {
 	all := make([]Samples, len(jobs))
 	for i := range all {
 		all[i] = make(Samples, len(sides))
 	}
 	for round := range rounds + 1 {
-		run := make([]func(context.Context, *Job) (Outcome, error), len(sides))
-		for s, side := range sides {
-			run[s] = side.Begin()
-		}
-		for i, job := range jobs {
-			for s := range sides {
-				o, err := runFresh(ctx, job, run[(s+round)%len(sides)])
-				if err != nil {
-					return nil, fmt.Errorf("%s, %s: %w", job.Name, sides[(s+round)%len(sides)], err)
-				}
+		for turn := range sides {
+			at := (turn + round) % len(sides)
+			outcomes, err := sides[at].turn(ctx, jobs)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", sides[at], err)
+			}
+			for i, o := range outcomes {
 				if round > 0 {
-					at := (s + round) % len(sides)
 					all[i][at] = append(all[i][at], o)
 				}
 			}
@@ -107,14 +104,25 @@ func Compare(ctx context.Context, jobs []*Job, sides []*Side, rounds int) ([]Sam
 	return all, nil
 }
 
-// runFresh leaves no garbage of one side to the next.
-func runFresh(ctx context.Context, job *Job, run func(context.Context, *Job) (Outcome, error)) (Outcome, error) {
-	fresh, err := job.Fresh()
-	if err != nil {
-		return Outcome{}, err
+// turn runs all jobs on one side. It leaves no garbage of one side to the next.
+func (s *Side) turn(ctx context.Context, jobs []*Job) ([]Outcome, error) {
+	fresh := make([]*Job, len(jobs))
+	for i, job := range jobs {
+		var err error
+		if fresh[i], err = job.Fresh(); err != nil {
+			return nil, err
+		}
 	}
 	runtime.GC()
-	return run(ctx, fresh)
+	run := s.Begin()
+	outcomes := make([]Outcome, len(jobs))
+	for i, job := range fresh {
+		var err error
+		if outcomes[i], err = run(ctx, job); err != nil {
+			return nil, fmt.Errorf("%s: %w", job.Name, err)
+		}
+	}
+	return outcomes, nil
 }
 
 func (s Samples) agree(sides []*Side) error {

@@ -22,6 +22,8 @@ type Block struct {
 	// Roots is where the state root comes from. Nil: no state root is computed, and
 	// receipts before Byzantium lack their intermediate root.
 	Roots Roots
+	// OnCommit, where it is set, is called after every committed transaction, in order.
+	OnCommit func(index int)
 	// TxsOnly leaves out what follows the transactions (withdrawals, requests, rewards),
 	// for blocks that come without the state it needs.
 	TxsOnly bool

@@ -59,6 +59,9 @@ func (g *GethProcessor) Process(ctx context.Context, block *types.Block, statedb
 	if !target.rules.IsByzantium {
 		b.Roots = target
 	}
+	if execIndex != nil { // tells the node's prefetcher how far we are
+		b.OnCommit = func(i int) { execIndex.Store(int64(i)) }
+	}
 	result, err := g.processor.Process(ctx, b)
 	if err != nil {
 		return nil, err

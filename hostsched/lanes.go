@@ -87,7 +87,7 @@ func (r *run) lane() {
 		case len(batch) > 0:
 			r.execute(batch, v)
 		case r.claimed < len(r.txs):
-			r.recover()
+			r.recoverChunk()
 		default:
 			if i := r.plan.rehearse(r.frontier); i >= 0 {
 				r.execute(append(batch, i), v)
@@ -106,8 +106,8 @@ func (r *run) fail(err error) {
 	r.wake.Broadcast()
 }
 
-// recover recovers the senders of the next chunk.
-func (r *run) recover() {
+// recoverChunk recovers the senders of the next chunk.
+func (r *run) recoverChunk() {
 	from, to := r.claimed, min(r.claimed+senderChunk, len(r.txs))
 	r.claimed = to
 	r.mu.Unlock()
@@ -259,11 +259,20 @@ func (r *run) commitNext(i int) error {
 	if len(tx.Access.Reads) > 0 {
 		r.predict.Outcome(tx, result.Reads)
 	}
-	if r.options.OnCommit != nil {
-		r.options.OnCommit(i)
+	if r.block.OnCommit != nil {
+		r.block.OnCommit(i)
 	}
-	return r.receipts.add(r, i, a)
+	if err := r.receipts.add(r, i, a); err != nil {
+		return err
+	}
+	if old := i - r.memory(); old >= 0 {
+		r.runs[old].result = nil // frees the slabs it aliases
+	}
+	return nil
 }
+
+// memory is how many results before the frontier are kept, for lastWriter.
+func (r *run) memory() int { return 2 * r.options.Window }
 
 // reject takes back what a result that does not stand had published, and tells the
 // predictor which earlier writes it missed.
@@ -286,10 +295,10 @@ func (r *run) reject(tx *gpuevm.Tx, result *gpuevm.Result) {
 	}
 }
 
-// lastWriter finds the last committed transaction before i, within the window, that
-// wrote the key.
+// lastWriter finds the last committed transaction before i, as far as results are kept,
+// that wrote the key.
 func (r *run) lastWriter(i int, key gpuevm.Key) int {
-	for j := i - 1; j >= max(0, i-2*r.options.Window); j-- {
+	for j := i - 1; j > max(-1, i-r.memory()); j-- {
 		d := &r.runs[j].result.Diff
 		for _, list := range [2][]gpuevm.Cell{d.Cells, d.Adds} {
 			for k := range list {

@@ -27,8 +27,6 @@ type Options struct {
 	Window int
 	// Predictor guesses access sets. Default: a History of this processor's own.
 	Predictor Predictor
-	// OnCommit is called after every committed transaction, in order.
-	OnCommit func(index int)
 }
 
 // Serial are the options under which transactions run one after another on the exact

@@ -19,16 +19,13 @@ type watchedProcessor struct {
 	ours      *hostsched.GethProcessor
 	serial    *core.StateProcessor
 	delegated bool // tracer or witness: go-ethereum's processor does the work
-	committed atomic.Int64
 	Blocks    Blocks
 	failure   error
 }
 
 func newWatchedProcessor(chain *core.BlockChain, o BlockOptions) *watchedProcessor {
 	w := &watchedProcessor{serial: core.NewStateProcessor(chain), delegated: o.Tracer != nil || o.CrossCheck}
-	p := o.Processor
-	p.OnCommit = func(int) { w.committed.Add(1) }
-	w.ours = hostsched.NewGethProcessor(chain, hostsched.New(p))
+	w.ours = hostsched.NewGethProcessor(chain, hostsched.New(o.Processor))
 	return w
 }
 
@@ -37,8 +34,10 @@ func (w *watchedProcessor) Process(ctx context.Context, block *types.Block, db *
 	if w.delegated {
 		return w.ours.Process(ctx, block, db, jumps, precompiles, cfg, index)
 	}
-	before, twin := w.committed.Load(), db.Copy()
-	result, err := w.ours.Process(ctx, block, db, jumps, precompiles, cfg, index)
+	twin := db.Copy()
+	var last atomic.Int64 // index of the last transaction that our processor committed
+	last.Store(-1)
+	result, err := w.ours.Process(ctx, block, db, jumps, precompiles, cfg, &last)
 	if err != nil {
 		w.Blocks.Invalid++
 		_, want := w.serial.Process(ctx, block, twin, nil, nil, vm.Config{}, nil)
@@ -47,7 +46,7 @@ func (w *watchedProcessor) Process(ctx context.Context, block *types.Block, db *
 		}
 		return nil, err
 	}
-	n := w.committed.Load() - before
+	n := last.Load() + 1
 	w.Blocks.Txs += int(n)
 	if n == int64(len(block.Transactions())) {
 		w.Blocks.Valid++
