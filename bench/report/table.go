@@ -17,8 +17,11 @@ func Summary(w io.Writer, lines []*Line) {
 		return
 	}
 	counts(w, t)
+	fmt.Fprintln(w)
 	stages(w, &t.Stage)
+	fmt.Fprintln(w)
 	times(w, t)
+	fmt.Fprintln(w)
 }
 
 func counts(w io.Writer, t *Total) {
@@ -38,7 +41,6 @@ func counts(w io.Writer, t *Total) {
 }
 
 func stages(w io.Writer, s *Stages) {
-	fmt.Fprintln(w)
 	tab := table{indent: "  ", left: 1}
 	tab.row("stage", "ms")
 	tab.row("senders", s.Senders.String())
@@ -54,7 +56,6 @@ func stages(w io.Writer, s *Stages) {
 
 // times shows both sides. Rates are by the time in the row above them.
 func times(w io.Writer, t *Total) {
-	fmt.Fprintln(w)
 	tab := table{indent: "  ", left: 1}
 	if t.Serial != nil {
 		tab.row("", "gpuevm", "serial go-ethereum", "speed-up")
@@ -119,7 +120,9 @@ func Checks(w io.Writer, lines []*Line) {
 	for _, name := range slices.Sorted(maps.Keys(t.Checked)) {
 		parts = append(parts, fmt.Sprintf("%s %d", strings.ReplaceAll(name, "_", " "), t.Checked[name]))
 	}
-	fmt.Fprintf(w, "  compared, in how many blocks: %s\n", strings.Join(parts, ", "))
+	if len(parts) > 0 {
+		fmt.Fprintf(w, "  compared, in how many blocks: %s\n", strings.Join(parts, ", "))
+	}
 	fmt.Fprintf(w, "  equal: %d of %d blocks\n", t.Equal, len(lines))
 }
 

@@ -160,7 +160,6 @@ func printRun(s *settings, w *workload.Workload, seed int64, lines []*report.Lin
 		report.Blocks(s.table, lines)
 	}
 	report.Summary(s.table, lines)
-	fmt.Fprintln(s.table)
 	last := lines[len(lines)-1]
 	if !*last.Equal {
 		fmt.Fprintf(s.table, "  equal to serial go-ethereum: NO\n  %s: %s\n", last.Block, last.Error)
