@@ -52,9 +52,11 @@ type kindOfTx struct {
 	selector [4]byte
 }
 
-// touches are the contended keys of one kind of transaction.
+// touches are the contended keys of one kind of transaction. A router meets thousands of
+// pairs, so they are found by a word of the calldata rather than tried one by one.
 type touches struct {
-	list []touch
+	byKey  map[gpuevm.Key]*touch
+	byWord map[uint64][]*touch // by the first of touch.words; 0: no words, always
 }
 
 type touch struct {
@@ -67,11 +69,45 @@ type touch struct {
 
 const (
 	maxKinds   = 1 << 14
-	maxTouches = 1 << 8 // for one kind
-	maxWords   = 32     // of one calldata
+	maxTouches = 1 << 14 // for one kind
+	maxWords   = 32      // of one calldata
 	maxScore   = 8
 	startScore = 3
 )
+
+func (t *touch) home() uint64 {
+	if len(t.words) == 0 {
+		return 0
+	}
+	return t.words[0]
+}
+
+// each calls f for every key that a transaction with these words is expected to touch.
+func (t *touches) each(words []uint64, f func(*touch)) {
+	for _, e := range t.byWord[0] {
+		f(e)
+	}
+	for _, w := range words {
+		for _, e := range t.byWord[w] {
+			if contains(words, e.words) {
+				f(e)
+			}
+		}
+	}
+}
+
+func (t *touches) add(e *touch) {
+	t.byKey[e.key] = e
+	t.byWord[e.home()] = append(t.byWord[e.home()], e)
+}
+
+func (t *touches) remove(e *touch) {
+	delete(t.byKey, e.key)
+	h := e.home()
+	if t.byWord[h] = slices.DeleteFunc(t.byWord[h], func(x *touch) bool { return x == e }); len(t.byWord[h]) == 0 {
+		delete(t.byWord, h)
+	}
+}
 
 // NewHistory returns a History that knows nothing yet.
 func NewHistory() *History {
@@ -88,7 +124,7 @@ func kindOf(tx *gpuevm.Tx) (k kindOfTx, ok bool) {
 }
 
 // wordsOf are the 32-byte words of a calldata's arguments that are not small numbers,
-// cut to 64 bits: a guess may confuse two of them.
+// cut to 64 bits: a guess may confuse two of them. Each word once, none zero.
 func wordsOf(tx *gpuevm.Tx) []uint64 {
 	var words []uint64
 	for at := 4; at+32 <= len(tx.Data) && len(words) < maxWords; at += 32 {
@@ -96,7 +132,10 @@ func wordsOf(tx *gpuevm.Tx) []uint64 {
 		if binary.BigEndian.Uint64(w[16:]) == 0 && binary.BigEndian.Uint64(w[8:]) == 0 {
 			continue
 		}
-		words = append(words, binary.BigEndian.Uint64(w[24:])^binary.BigEndian.Uint64(w[12:]))
+		word := binary.BigEndian.Uint64(w[24:]) ^ binary.BigEndian.Uint64(w[12:])
+		if word != 0 && !slices.Contains(words, word) {
+			words = append(words, word)
+		}
 	}
 	return words
 }
@@ -123,19 +162,14 @@ func (h *History) Predict(tx *gpuevm.Tx) (a gpuevm.AccessSet) {
 	if t == nil {
 		return a
 	}
-	words := wordsOf(tx)
-	for i := range t.list {
-		e := &t.list[i]
-		if !contains(words, e.words) {
-			continue
-		}
+	t.each(wordsOf(tx), func(e *touch) {
 		if e.reads {
 			a.Reads = append(a.Reads, e.key)
 		}
 		if e.writes {
 			a.Writes = append(a.Writes, e.key)
 		}
-	}
+	})
 	return a
 }
 
@@ -181,21 +215,23 @@ func (h *History) learn(tx *gpuevm.Tx, key gpuevm.Key, words []uint64, reads boo
 		if len(h.kinds) >= maxKinds {
 			clear(h.kinds) // rare; what matters is soon learned again
 		}
-		t = new(touches)
+		t = &touches{byKey: make(map[gpuevm.Key]*touch), byWord: make(map[uint64][]*touch)}
 		h.kinds[k] = t
 	}
-	for i := range t.list {
-		if e := &t.list[i]; e.key == key {
-			e.words = slices.DeleteFunc(e.words, func(w uint64) bool { return !slices.Contains(words, w) })
-			e.reads, e.writes = e.reads || reads, e.writes || !reads
-			e.score = min(e.score+1, maxScore)
-			return
+	e := t.byKey[key]
+	if e == nil {
+		if len(t.byKey) >= maxTouches {
+			clear(t.byKey)
+			clear(t.byWord)
 		}
+		t.add(&touch{key: key, words: slices.Clone(words), reads: reads, writes: !reads, score: startScore})
+		return
 	}
-	if len(t.list) >= maxTouches {
-		t.list = t.list[1:]
-	}
-	t.list = append(t.list, touch{key: key, words: slices.Clone(words), reads: reads, writes: !reads, score: startScore})
+	t.remove(e)
+	e.words = slices.DeleteFunc(e.words, func(w uint64) bool { return !slices.Contains(words, w) })
+	e.reads, e.writes = e.reads || reads, e.writes || !reads
+	e.score = min(e.score+1, maxScore)
+	t.add(e)
 }
 
 // Outcome implements Predictor: a key that is predicted in vain too often is forgotten.
@@ -210,17 +246,19 @@ func (h *History) Outcome(tx *gpuevm.Tx, reads []gpuevm.Read) {
 	if t == nil {
 		return
 	}
-	words := wordsOf(tx)
-	t.list = slices.DeleteFunc(t.list, func(e touch) bool { return e.score < 0 })
-	for i := range t.list {
-		e := &t.list[i]
-		if !e.reads || !contains(words, e.words) {
-			continue
-		}
-		if slices.ContainsFunc(reads, func(r gpuevm.Read) bool { return r.Key == e.key }) {
+	var vain []*touch
+	t.each(wordsOf(tx), func(e *touch) {
+		switch {
+		case !e.reads:
+		case slices.ContainsFunc(reads, func(r gpuevm.Read) bool { return r.Key == e.key }):
 			e.score = min(e.score+1, maxScore)
-		} else {
-			e.score--
+		default:
+			if e.score--; e.score < 0 {
+				vain = append(vain, e)
+			}
 		}
+	})
+	for _, e := range vain {
+		t.remove(e)
 	}
 }
