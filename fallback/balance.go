@@ -100,7 +100,11 @@ func (s *txState) AddBalance(addr common.Address, amount *uint256.Int, reason tr
 	}
 	a := s.account(addr)
 	if amount.IsZero() {
-		s.revive(a, accountTouched)
+		kind := accountTouched
+		if addr == ripemd && !s.empty(a) {
+			kind = accountCreated // no touch, so none that outlives a revert
+		}
+		s.revive(a, kind)
 		return uint256.Int{}
 	}
 	s.balanceChange(a)

@@ -160,9 +160,9 @@ func (s *scrambled) Read(k gpuevm.Key) (common.Hash, error) {
 	case gpuevm.Exists:
 		return common.Hash{31: byte(rnd.Intn(2))}, nil
 	case gpuevm.Nonce:
-		return uint256.NewInt(uint64(rnd.Intn(1000))).Bytes32(), nil
+		return uint256.NewInt(uint64(rnd.Intn(3) * rnd.Intn(1000))).Bytes32(), nil
 	case gpuevm.Balance:
-		return uint256.NewInt(uint64(rnd.Int63n(1e18))).Bytes32(), nil
+		return uint256.NewInt(uint64(rnd.Int63n(3) * rnd.Int63n(1e18))).Bytes32(), nil
 	case gpuevm.CodeHash:
 		hashes := s.w.hashes
 		return hashes[rnd.Intn(len(hashes))], nil

@@ -165,7 +165,9 @@ func (a *author) small() {
 
 func (a *author) statement() {
 	c := &a.code
-	switch a.rnd.Intn(24) {
+	switch a.rnd.Intn(27) {
+	case 24, 25, 26:
+		a.play()
 	case 0, 1, 2, 3:
 		a.expr(2)
 		a.slot()

@@ -101,7 +101,7 @@ func (w *world) alloc() types.GenesisAlloc {
 	author := &author{
 		rnd:   w.rnd,
 		known: func(op vm.OpCode) bool { return table[op].HasCost() || op == vm.STOP },
-		pool:  slices.Concat(w.contracts, w.contracts, w.owners, w.others),
+		pool:  slices.Concat(w.contracts, w.contracts, w.owners, w.others, w.others),
 	}
 	for i, addr := range w.contracts {
 		a := types.Account{Code: author.program(2 + i), Balance: big.NewInt(int64(w.rnd.Intn(3000))), Storage: make(map[common.Hash]common.Hash)}
@@ -116,7 +116,35 @@ func (w *world) alloc() types.GenesisAlloc {
 		}
 		alloc[addr] = a
 	}
+	for _, c := range cast {
+		alloc[c.addr] = types.Account{Code: c.code, Balance: big.NewInt(20), Storage: map[common.Hash]common.Hash{{31: 2}: {31: 2}}}
+	}
+	w.forestall(alloc)
 	return alloc
+}
+
+// forestall puts something where contracts will be created: nothing but existence, a
+// balance, storage, a nonce. And the precompile whose touch outlives a revert may exist.
+func (w *world) forestall(alloc types.GenesisAlloc) {
+	if w.rnd.Intn(2) == 0 {
+		alloc[common.BytesToAddress([]byte{3})] = types.Account{Balance: new(big.Int)}
+	}
+	for range 4 {
+		creator := w.contracts[w.rnd.Intn(len(w.contracts))]
+		if w.rnd.Intn(3) == 0 {
+			creator = w.owners[w.rnd.Intn(len(w.owners))]
+		}
+		a := types.Account{Balance: new(big.Int)}
+		switch w.rnd.Intn(4) {
+		case 0:
+			a.Balance.SetUint64(5)
+		case 1:
+			a.Storage = map[common.Hash]common.Hash{{31: 1}: {31: 1}}
+		case 2:
+			a.Nonce = uint64(w.rnd.Intn(2))
+		}
+		alloc[crypto.CreateAddress(creator, alloc[creator].Nonce)] = a
+	}
 }
 
 func (w *world) someone() common.Address {
