@@ -16,7 +16,7 @@ test: ## unit, property and spread conformance tests (some minutes)
 	$(GO) test -timeout 20m ./...
 
 race: ## the concurrent packages under the race detector
-	$(GO) test -race -short -timeout 20m ./hostsched ./fallback ./statedb
+	GPUEVM_ROUNDS=200 $(GO) test -race -short -timeout 20m ./hostsched ./fallback ./statedb
 
 conformance: build ## every state and block test in $(DATA), and every real block
 	bin/gpuevm statetest --known $(DATA)/conformance/known-deviations.tsv $(DATA)/conformance/statetests-*.tar.gz

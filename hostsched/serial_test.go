@@ -84,7 +84,7 @@ func rounds(t *testing.T, n int) int {
 // TestSerialEquivalence runs random blocks in every way and in go-ethereum's.
 func TestSerialEquivalence(t *testing.T) {
 	var valid, invalid, again int
-	for seed := range int64(rounds(t, 300)) {
+	for seed := range int64(rounds(t, 1000)) {
 		v, r := checkSeed(t, seed, 2+int(seed%50))
 		if v {
 			valid++
@@ -112,6 +112,10 @@ func checkSeed(t *testing.T, seed int64, n int) (valid bool, again int) {
 		if res != nil {
 			again += res.Stats.Reexecuted
 		}
+	}
+	drop := hostsched.New(hostsched.Options{Engine: fallback.New(2), Lanes: 3})
+	if d := runDropIn(t, drop, w.config, parent, block, freshTries(t, w.alloc)).diff(want); d != "" {
+		t.Fatalf("seed %d, %s, %d txs, drop-in: ours against go-ethereum's: %s", seed, w.fork, n, d)
 	}
 	return want.err == "", again
 }

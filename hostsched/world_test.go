@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"math/rand"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -85,9 +86,9 @@ func contractCodes() [][]byte {
 		program.New().Push(1).Op(vm.SLOAD).Push(1).Op(vm.ADD).Push(1).Op(vm.SSTORE).Bytes(),
 		// 1: a slot of the caller's own
 		program.New().Op(vm.CALLER, vm.SLOAD).Push(1).Op(vm.ADD, vm.CALLER, vm.SSTORE).Bytes(),
-		// 2: reverts, with a log before, where the argument's slot is odd; else flips it
-		arg().Op(vm.SLOAD, vm.DUP1).Push(0).Push(0).Op(vm.LOG1).Push(1).Op(vm.AND).JumpIf(40, nil2()).
-			Op(vm.POP).Push(1).Op(vm.SLOAD).Push(1).Op(vm.XOR).Push(1).Op(vm.SSTORE, vm.STOP).Bytes(),
+		// 2: logs; halts (a bad jump) where the argument's slot is odd; else flips slot 1
+		arg().Op(vm.SLOAD, vm.DUP1).Push(0).Push(0).Op(vm.LOG1).Push(1).Op(vm.AND).Push(200).Op(vm.JUMPI).
+			Push(1).Op(vm.SLOAD).Push(1).Op(vm.XOR).Push(1).Op(vm.SSTORE, vm.STOP).Bytes(),
 		// 3: destroys itself, to the argument
 		suicide,
 		// 4: stores the argument's balance, and the coinbase's
@@ -109,12 +110,30 @@ func contractCodes() [][]byte {
 		program.New().Push(0).Push(0).Push(0).Push(0).Push(0).Push(0).Op(vm.CALLDATALOAD).Push(20_000).Op(vm.CALL, vm.POP).Bytes(),
 		// 12: constructor-made contract's storage written then destroyed: slot dance
 		program.New().Push(9).Push(1).Op(vm.SSTORE).Push(0).Push(2).Op(vm.SSTORE).Push(0).Op(vm.CALLDATALOAD).Push(1).Op(vm.SSTORE).Bytes(),
+		// 13: counts; destroys itself when it is sent value
+		mortal,
+		// 14: makes 13 again where it is gone (CREATE2), and calls it, with value where the argument is odd
+		create2Call(mortal),
+		// 15: REVERTs with data where the shared counter is odd
+		program.New().Push(common.BytesToHash([]byte("why"))).Push(0).Op(vm.MSTORE).Push(1).Op(vm.SLOAD, vm.DUP1).Push(1).Op(vm.ADD).Push(1).Op(vm.SSTORE).
+			Push(1).Op(vm.AND, vm.ISZERO).Push(200).Op(vm.JUMPI).Push(32).Push(0).Op(vm.REVERT).Bytes(),
 	}
 }
 
-// nil2 makes JumpIf take its condition from the stack; the target is no JUMPDEST, so that
-// jumping halts.
-func nil2() any { return uint256.NewInt(1) }
+// mortal counts in slot 1 and dies of value.
+var mortal = func() []byte {
+	p := program.New().Push(1).Op(vm.SLOAD).Push(1).Op(vm.ADD).Push(1).Op(vm.SSTORE, vm.CALLVALUE)
+	dest := p.Size() + 4
+	return p.Push(dest).Op(vm.JUMPI, vm.STOP, vm.JUMPDEST, vm.CALLER, vm.SELFDESTRUCT).Bytes()
+}()
+
+func create2Call(runtime []byte) []byte {
+	code := initcode(runtime)
+	address := crypto.CreateAddress2(common.BytesToAddress([]byte{0xc0, 14}), common.Hash{31: 1}, crypto.Keccak256(code))
+	return program.New().Mstore(code, 0).Push(1).Push(len(code)).Push(0).Push(0).Op(vm.CREATE2).Push(8).Op(vm.SSTORE).
+		Push(0).Push(0).Push(0).Push(0).Push(0).Op(vm.CALLDATALOAD).Push(1).Op(vm.AND).
+		Push(address).Push(60_000).Op(vm.CALL, vm.POP).Bytes()
+}
 
 func initcode(runtime []byte) []byte { return program.New().ReturnViaCodeCopy(runtime).Bytes() }
 
@@ -230,7 +249,7 @@ func (w *world) tx(signer types.Signer, rules params.Rules, spoil bool) *types.T
 	var inner types.TxData = &types.LegacyTx{Nonce: nonce, GasPrice: price, Gas: gas, To: &to, Value: value, Data: data}
 	switch w.rnd.Intn(10) {
 	case 0:
-		inner = &types.LegacyTx{Nonce: nonce, GasPrice: price, Gas: gas + 100_000, Value: value, Data: initcode(contractCodes()[w.rnd.Intn(13)])}
+		inner = &types.LegacyTx{Nonce: nonce, GasPrice: price, Gas: gas + 100_000, Value: value, Data: initcode(contractCodes()[w.rnd.Intn(14)])}
 	case 1, 2:
 		if rules.IsLondon {
 			inner = &types.DynamicFeeTx{ChainID: w.config.ChainID, Nonce: nonce, GasFeeCap: big.NewInt(20), GasTipCap: big.NewInt(int64(w.rnd.Intn(4))), Gas: gas, To: &to, Value: value, Data: data,
@@ -345,6 +364,25 @@ func runOurs(t *testing.T, p *hostsched.Processor, config *params.ChainConfig, p
 		return outcome{err: err.Error()}, nil
 	}
 	return outcomeOf(res.Receipts, res.Requests, res.GasUsed, *res.Root), res
+}
+
+// runDropIn runs a block through our core.Processor on a go-ethereum StateDB.
+func runDropIn(t *testing.T, p *hostsched.Processor, config *params.ChainConfig, parent *types.Header, block *types.Block, tries *statedb.Tries) outcome {
+	t.Helper()
+	sdb, err := state.New(tries.ViewRoot(), tries.Database())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last atomic.Int64
+	res, err := hostsched.NewGethProcessor(&testChain{config, parent}, p).Process(context.Background(), block, sdb, nil, nil, vm.Config{}, &last)
+	if err != nil {
+		return outcome{err: err.Error()}
+	}
+	if n := len(block.Transactions()); n > 0 && int(last.Load()) != n-1 {
+		t.Fatalf("progress ended at %d of %d transactions", last.Load(), n)
+	}
+	rules := config.Rules(block.Number(), block.Difficulty().Sign() == 0, block.Time())
+	return outcomeOf(res.Receipts, res.Requests, res.GasUsed, sdb.IntermediateRoot(rules))
 }
 
 func freshTries(t *testing.T, alloc types.GenesisAlloc) *statedb.Tries {
