@@ -113,7 +113,7 @@ func replayOne(ctx context.Context, c *contest, blocks *feed, b *source.Block) (
 	out, err := c.run(ctx, &trial{job, b.Tries})
 	if err != nil {
 		l.Equal = new(false)
-		return l, err
+		return l, explain(b, err)
 	}
 	out.fill(l, c.policy == "waves")
 	check, err := againstBlock(b, out.result, job.TxsOnly)
@@ -128,6 +128,15 @@ func replayOne(ctx context.Context, c *contest, blocks *feed, b *source.Block) (
 		judge(l, out.check)
 	}
 	return l, blocks.ran(out, *l.Equal)
+}
+
+// explain says of a refused block where it is not what its source knew it to be.
+func explain(b *source.Block, err error) error {
+	c := new(check)
+	if c.senders(b); !c.equal() && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("refused: %w; %s", err, c.message())
+	}
+	return fmt.Errorf("refused: %w", err)
 }
 
 // The most blocks that are worth a row each.

@@ -161,6 +161,9 @@ func printRun(s *settings, w *workload.Workload, seed int64, lines []*report.Lin
 	}
 	report.Summary(s.table, lines)
 	last := lines[len(lines)-1]
+	if len(lines) < len(w.Blocks) {
+		fmt.Fprintf(s.table, "  ended after %d of %d blocks\n", len(lines), len(w.Blocks))
+	}
 	if !*last.Equal {
 		fmt.Fprintf(s.table, "  equal to serial go-ethereum: NO\n  %s: %s\n", last.Block, last.Error)
 		return
