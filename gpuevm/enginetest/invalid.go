@@ -73,10 +73,10 @@ var spoilings = []struct {
 	}},
 	{"access list", func(_ *world, tx *gpuevm.Tx) { tx.AccessList = types.AccessList{} }},
 	{"gas pool", func(_ *world, tx *gpuevm.Tx) {
-		tx.Pool = &gpuevm.GasPool{Limit: 30_000_000, Receipts: 30_000_000 - 49_999}
+		tx.Pool = &gpuevm.GasPool{Limit: 30_000_000, Receipts: 30_000_000 - 49_999, Execution: 30_000_000 - 49_999, State: 21_000}
 	}},
 	{"gas pool, just enough", func(_ *world, tx *gpuevm.Tx) {
-		tx.Pool = &gpuevm.GasPool{Limit: 30_000_000, Receipts: 30_000_000 - 50_000}
+		tx.Pool = &gpuevm.GasPool{Limit: 30_000_000, Receipts: 30_000_000 - 50_000, Execution: 30_000_000 - 50_000, State: 21_000}
 	}},
 	{"block gas limit", func(_ *world, tx *gpuevm.Tx) { tx.Gas = 30_000_001 }},
 	{"gas cap", func(_ *world, tx *gpuevm.Tx) { tx.Gas = params.MaxTxGas + 1 }},

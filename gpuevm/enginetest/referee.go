@@ -72,16 +72,23 @@ type verdict struct {
 	result  *core.ExecutionResult
 	logs    []*types.Log
 	db      *state.StateDB // after Finalise
+
+	execution, state uint64 // EIP-8037
 }
 
 func (r *referee) apply(tx *gpuevm.Tx) verdict {
 	evm, db := r.evm()
 	pool := core.NewGasPool(r.env.GasLimit)
-	if tx.Pool != nil {
-		if err := pool.CheckGasLegacy(tx.Pool.Receipts); err != nil { // taken for good
+	if p := tx.Pool; p != nil {
+		err := pool.CheckGasLegacy(p.Receipts) // taken for good
+		if r.env.Rules().IsAmsterdam {
+			err = pool.ChargeGasAmsterdam(p.Execution, p.State, p.Receipts)
+		}
+		if err != nil {
 			panic(err)
 		}
 	}
+	execution, states := pool.CumulativeExecution(), pool.CumulativeState()
 	db.SetTxContext(tx.Hash, tx.Index, 0)
 	res, err := core.ApplyMessage(evm, &core.Message{
 		To: tx.To, From: tx.From, Nonce: tx.Nonce, Value: tx.Value, GasLimit: tx.Gas,
@@ -94,7 +101,10 @@ func (r *referee) apply(tx *gpuevm.Tx) verdict {
 	}
 	logs := db.Logs()
 	db.Finalise(r.env.Rules())
-	return verdict{result: res, logs: logs, db: db}
+	return verdict{
+		result: res, logs: logs, db: db,
+		execution: pool.CumulativeExecution() - execution, state: pool.CumulativeState() - states,
+	}
 }
 
 // compare says where a result differs from go-ethereum's. pre is the state that both ran
@@ -120,6 +130,8 @@ func (r *referee) compare(tx *gpuevm.Tx, got *gpuevm.Result, pre *cells) error {
 		return fmt.Errorf("error %v is not vm.ErrExecutionReverted", got.Err)
 	case got.GasUsed != want.result.UsedGas:
 		return fmt.Errorf("gas %d, go-ethereum: %d", got.GasUsed, want.result.UsedGas)
+	case got.ExecutionGas != want.execution || got.StateGas != want.state:
+		return fmt.Errorf("gas for execution %d and state %d, go-ethereum: %d and %d", got.ExecutionGas, got.StateGas, want.execution, want.state)
 	case string(got.Output) != string(want.result.ReturnData):
 		return fmt.Errorf("output %x, go-ethereum: %x", got.Output, want.result.ReturnData)
 	}

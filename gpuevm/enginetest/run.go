@@ -17,7 +17,7 @@ import (
 // forks are those whose rules an Engine must know.
 var forks = []string{
 	"Frontier", "Homestead", "EIP150", "EIP158", "Byzantium", "ConstantinopleFix", "Istanbul", "Berlin",
-	"London", "Paris", "Shanghai", "Cancun", "Prague", "Osaka",
+	"London", "Paris", "Shanghai", "Cancun", "Prague", "Osaka", "Amsterdam",
 }
 
 // Run tests an engine.

@@ -45,7 +45,7 @@ func newWorld(fork string, seed int64) *world {
 	for i := range 10 {
 		w.contracts = append(w.contracts, common.BytesToAddress([]byte{0xc0, byte(i)}))
 	}
-	w.others = []common.Address{{0xee}, {0xf1}, {0xf2}, common.BytesToAddress([]byte{3}), common.BytesToAddress([]byte{4}), {0xcb}}
+	w.others = []common.Address{{0xee}, {0xf1}, {0xf2}, {0xf3}, common.BytesToAddress([]byte{3}), common.BytesToAddress([]byte{4}), {0xcb}}
 	w.env.Coinbase = w.someone()
 	if w.rnd.Intn(2) == 0 {
 		w.env.Coinbase = common.Address{0xcb}
@@ -81,6 +81,7 @@ func (w *world) alloc() types.GenesisAlloc {
 	alloc := types.GenesisAlloc{
 		w.others[0]: {Balance: new(big.Int)}, // exists, and is empty
 		w.others[1]: {Balance: big.NewInt(1)},
+		w.others[3]: {Nonce: 1, Balance: new(big.Int)}, // its nonce alone keeps it from being empty
 	}
 	for i, addr := range w.owners {
 		balance := new(big.Int).Lsh(big.NewInt(1), uint(60+i*20))
