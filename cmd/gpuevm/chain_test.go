@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/consensus"
 	"github.com/ethereum/go-ethereum/consensus/beacon"
+	"github.com/ethereum/go-ethereum/consensus/clique"
 	"github.com/ethereum/go-ethereum/consensus/ethash"
 	"github.com/ethereum/go-ethereum/core"
 	"github.com/ethereum/go-ethereum/core/rawdb"
@@ -89,6 +91,38 @@ func generateChain(n int, config *params.ChainConfig, engine consensus.Engine) *
 	return g
 }
 
+// authority has signed headers, and no rewards.
+func authority(t *testing.T, n int) *generated {
+	config := *params.AllCliqueProtocolChanges
+	config.LondonBlock = nil // free transactions: go-ethereum pays fees of blocks it makes to the unsigned coinbase
+	g := &generated{spec: &core.Genesis{
+		Config: &config, GasLimit: 5_000_000, Difficulty: common.Big1,
+		ExtraData: slices.Concat(make([]byte, 32), chainSender[:], make([]byte, crypto.SignatureLength)),
+		Alloc:     types.GenesisAlloc{chainSender: {Balance: big.NewInt(params.Ether)}, chainContract: {Balance: common.Big1, Code: chainCode}},
+	}}
+	g.engine = clique.New(config.Clique, rawdb.NewMemoryDatabase())
+	_, g.blocks, _ = core.GenerateChainWithGenesis(g.spec, g.engine, n, func(i int, b *core.BlockGen) {
+		b.SetDifficulty(common.Big2)
+		b.AddTx(types.MustSignNewTx(chainKey, types.HomesteadSigner{}, &types.LegacyTx{
+			Nonce: b.TxNonce(chainSender), To: &common.Address{0xff}, Value: common.Big1, Gas: 100_000, GasPrice: new(big.Int),
+		}))
+	})
+	for i, b := range g.blocks {
+		header := b.Header()
+		if i > 0 {
+			header.ParentHash = g.blocks[i-1].Hash()
+		}
+		header.Extra = make([]byte, 32+crypto.SignatureLength)
+		signature, err := crypto.Sign(clique.SealHash(header).Bytes(), chainKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		copy(header.Extra[32:], signature)
+		g.blocks[i] = b.WithSeal(header)
+	}
+	return g
+}
+
 // export writes the chain as geth does, and returns the flags to replay it.
 func (g *generated) export(t *testing.T) []string {
 	dir := t.TempDir()
@@ -114,7 +148,7 @@ func (g *generated) export(t *testing.T) []string {
 func replay(args ...string) []string { return append([]string{"replay", "--json", "-"}, args...) }
 
 func TestReplayChain(t *testing.T) {
-	for name, g := range map[string]*generated{"frontier": frontier(5), "merged": merged(5)} {
+	for name, g := range map[string]*generated{"frontier": frontier(5), "merged": merged(5), "authority": authority(t, 5)} {
 		for _, how := range []string{"", "--policy serial", "--compare"} {
 			stdout, _ := expect(t, 0, []string{"equal: 5 of 5 blocks"}, replay(append(g.export(t), strings.Fields(how)...)...)...)
 			for i, l := range decodeLines(t, stdout) {
