@@ -55,6 +55,9 @@ func (a *account) observeAtLeast(amount *uint256.Int) {
 
 // covers is core.CanTransfer, observing no more than it must.
 func (s *txState) covers(addr common.Address, amount *uint256.Int) bool {
+	if amount.IsZero() {
+		return true // a creation asks even then
+	}
 	a := s.account(addr)
 	s.loadBalance(a)
 	if v := a.current(); v.Lt(amount) {
