@@ -10,17 +10,17 @@ import (
 	"github.com/gpuevm/gpuevm/fallback"
 )
 
-// archives are run whole with GPUEVM_FULL=1, which takes half an hour on two cores;
-// otherwise every n-th file of each, which takes a minute.
+// archives are run whole with GPUEVM_FULL=1, which takes three minutes on two cores;
+// otherwise every n-th file of each, which takes some twenty seconds.
 var archives = []struct {
 	name  string
 	every int
 }{
-	{"statetests-legacy-constantinople", 20},
-	{"statetests-legacy-cancun", 20},
-	{"statetests-eest", 20},
-	{"blocktests-classic", 20},
-	{"blocktests-eest", 10},
+	{"statetests-legacy-constantinople", 10},
+	{"statetests-legacy-cancun", 10},
+	{"statetests-eest", 10},
+	{"blocktests-classic", 10},
+	{"blocktests-eest", 5},
 	{"blocktests-benchmark", 20},
 }
 
