@@ -19,7 +19,7 @@ import (
 // tries. A cell that many transactions of a block write so reaches its trie once, and a
 // slot or account that comes and goes within the block does not reach it at all.
 type fold struct {
-	trie      *trie.StateTrie // nil until the first Root
+	trie      *trie.StateTrie // nil until it is needed
 	accounts  map[common.Address]*foldAccount
 	dirty     []*foldAccount // since the last Root
 	committed bool
@@ -84,16 +84,13 @@ func (t *Tries) deploy(codes []gpuevm.Code) error {
 func (t *Tries) folded(addr common.Address) (*foldAccount, error) {
 	a := t.fold.accounts[addr]
 	if a == nil {
-		s := t.shard(addr)
-		s.mu.Lock()
-		base, err := t.account(s, addr)
-		s.mu.Unlock()
+		base, err := t.foldBase(addr)
 		if err != nil {
 			return nil, err
 		}
 		a = &foldAccount{addr: addr, state: *types.NewEmptyStateAccount()}
-		if base.state != nil {
-			a.state = *base.state.Copy()
+		if base != nil {
+			a.state = *base.Copy()
 			a.exists, a.inTrie = true, true
 		}
 		if t.fold.accounts == nil {
@@ -106,6 +103,33 @@ func (t *Tries) folded(addr common.Address) (*foldAccount, error) {
 		t.fold.dirty = append(t.fold.dirty, a)
 	}
 	return a, nil
+}
+
+// foldBase is an account before anything was applied: as the view has read it, else from
+// the trie that is going to be changed, which must resolve the nodes on the way anyhow.
+func (t *Tries) foldBase(addr common.Address) (*types.StateAccount, error) {
+	s := t.shard(addr)
+	s.mu.RLock()
+	known := s.accounts[addr]
+	s.mu.RUnlock()
+	if known != nil {
+		return known.state, nil
+	}
+	if err := t.openFold(); err != nil {
+		return nil, err
+	}
+	state, err := t.fold.trie.GetAccount(addr)
+	if err != nil {
+		return nil, fmt.Errorf("account %s: %w", addr.Hex(), err)
+	}
+	return state, nil
+}
+
+func (t *Tries) openFold() (err error) {
+	if t.fold.trie == nil {
+		t.fold.trie, err = t.openAccounts()
+	}
+	return err
 }
 
 func (a *foldAccount) wipe() {
@@ -161,15 +185,8 @@ func (t *Tries) Root() (common.Hash, error) {
 	if t.fold.committed {
 		return common.Hash{}, errCommitted
 	}
-	if t.fold.trie == nil {
-		if len(t.fold.dirty) == 0 {
-			return t.root, nil
-		}
-		tr, err := t.openAccounts()
-		if err != nil {
-			return common.Hash{}, err
-		}
-		t.fold.trie = tr
+	if err := t.openFold(); err != nil {
+		return common.Hash{}, err
 	}
 	if err := t.foldStorage(); err != nil {
 		return common.Hash{}, err
