@@ -1,0 +1,74 @@
+package hostsched_test
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/gpuevm/gpuevm/bench/source"
+	"github.com/gpuevm/gpuevm/hostsched"
+)
+
+// TestRealBlocks runs every real block in every way: its gas, bloom, receipts and the
+// state afterwards must be what the chain or go-ethereum says.
+func TestRealBlocks(t *testing.T) {
+	data := os.Getenv("GPUEVM_DATA")
+	if data == "" {
+		data = "../../shared/data"
+	}
+	if _, err := os.Stat(data); err != nil {
+		t.Skipf("no real blocks here (set GPUEVM_DATA to the folder that holds blocks/): %v", err)
+	}
+	set, err := source.Open(data + "/blocks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	processors := make(map[string]*hostsched.Processor) // they learn from block to block
+	for name, o := range ways(1) {
+		processors[name] = hostsched.New(o)
+	}
+	var again int
+	for i := range set.Len() {
+		if testing.Short() && i%6 != 0 {
+			continue
+		}
+		for name, p := range processors {
+			b, err := set.Load(i) // anew: tries can be folded once
+			if err != nil {
+				t.Fatal(err)
+			}
+			again += runReal(t, name, p, b)
+		}
+	}
+	t.Logf("%d transactions executed again", again)
+}
+
+func runReal(t *testing.T, name string, p *hostsched.Processor, b *source.Block) int {
+	t.Helper()
+	run := &hostsched.Block{Block: b.Block, Config: b.Config, Author: b.Author, BlockHash: b.BlockHash, Pre: b.Pre, TxsOnly: true}
+	result, err := p.Process(context.Background(), run)
+	if err != nil {
+		t.Fatalf("%s, %s: %v", b.Name, name, err)
+	}
+	header := b.Block.Header()
+	if result.GasUsed != header.GasUsed || result.Bloom != header.Bloom {
+		t.Errorf("%s, %s: gas %d, want %d, or another bloom", b.Name, name, result.GasUsed, header.GasUsed)
+	}
+	if b.Config.IsByzantium(header.Number) && result.ReceiptsRoot != header.ReceiptHash {
+		t.Errorf("%s, %s: receipts root %s, want %s", b.Name, name, result.ReceiptsRoot, header.ReceiptHash)
+	}
+	if got, err := b.PostAllocRoot(result.Diff()); err != nil || got != b.Expect.PostAllocRoot {
+		t.Errorf("%s, %s: state after the transactions %s, want %s (%v)", b.Name, name, got, b.Expect.PostAllocRoot, err)
+	}
+	if b.Tries == nil {
+		return result.Stats.Reexecuted
+	}
+	run.Pre, run.Roots, run.TxsOnly = b.Tries, b.Tries, false
+	if result, err = p.Process(context.Background(), run); err != nil {
+		t.Fatalf("%s, %s, over tries: %v", b.Name, name, err)
+	}
+	if err := result.Verify(header); err != nil {
+		t.Errorf("%s, %s, over tries: %v", b.Name, name, err)
+	}
+	return result.Stats.Reexecuted
+}
