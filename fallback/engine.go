@@ -19,7 +19,7 @@ type Engine struct {
 
 	mu          sync.Mutex
 	idle        []*worker
-	block       *gpuevm.BlockEnv     // of precompiles
+	block       *gpuevm.BlockEnv    // of precompiles
 	precompiles *vm.PrecompileCache // results in this block, see cacheOf
 }
 
