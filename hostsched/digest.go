@@ -51,9 +51,12 @@ func (d *digest) run(in <-chan *types.Receipt) {
 func (d *digest) finish() (common.Hash, types.Bloom) {
 	in := d.in
 	d.abandon()
-	if d.done != nil {
+	switch {
+	case d.done != nil:
 		<-d.done
-	} else {
+	case cap(in) == 0:
+		d.root = types.EmptyReceiptsHash
+	default:
 		d.run(in)
 	}
 	return d.root, d.bloom

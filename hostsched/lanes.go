@@ -21,6 +21,7 @@ type run struct {
 	predict Predictor
 	options Options
 	block   *Block
+	header  *types.Header // the block's, copied once
 	signer  types.Signer
 
 	mu         sync.Mutex

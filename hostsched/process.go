@@ -103,6 +103,7 @@ func (p *Processor) start(ctx context.Context, b *Block) *run {
 		predict:   p.options.Predictor,
 		options:   p.options,
 		block:     b,
+		header:    header,
 		signer:    types.MakeSigner(b.Config, header.Number, header.Time),
 		txs:       make([]gpuevm.Tx, n),
 		bad:       make([]error, n),

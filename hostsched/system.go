@@ -14,7 +14,7 @@ import (
 // the beacon root (EIP-4788) and the parent's hash (EIP-2935). Failing calls are ignored,
 // as specified.
 func (r *run) before() error {
-	cfg, h := r.block.Config, r.block.Header()
+	cfg, h := r.block.Config, r.header
 	if cfg.DAOForkSupport && cfg.DAOForkBlock != nil && cfg.DAOForkBlock.Cmp(h.Number) == 0 {
 		if err := r.forkDAO(); err != nil {
 			return err
@@ -39,7 +39,7 @@ func (r *run) after() (requests [][]byte, err error) {
 	if r.block.TxsOnly {
 		return nil, nil
 	}
-	h := r.block.Header()
+	h := r.header
 	rules := r.block.Config.Rules(h.Number, true, h.Time) // as go-ethereum asks here
 	if rules.IsShanghai {
 		var credits []Credit
