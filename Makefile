@@ -19,8 +19,9 @@ race: ## the concurrent packages under the race detector
 	GPUEVM_ROUNDS=200 $(GO) test -race -short -timeout 20m ./hostsched ./fallback ./statedb
 
 conformance: build ## every state and block test in $(DATA), and every real block
-	bin/gpuevm statetest --known $(DATA)/conformance/known-deviations.tsv $(DATA)/conformance/statetests-*.tar.gz
-	bin/gpuevm blocktest --known $(DATA)/conformance/known-deviations.tsv $(DATA)/conformance/blocktests-*.tar.gz
+	@mkdir -p build
+	bin/gpuevm statetest --known $(DATA)/conformance/known-deviations.tsv $(DATA)/conformance/statetests-*.tar.gz > build/statetests.json
+	bin/gpuevm blocktest --known $(DATA)/conformance/known-deviations.tsv $(DATA)/conformance/blocktests-*.tar.gz > build/blocktests.json
 	bin/gpuevm replay $(DATA)/blocks
 
 bench: ## gpuevm against go-ethereum, interleaved; JSON in build/bench.json (ROUNDS=5)
