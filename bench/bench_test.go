@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/gpuevm/gpuevm/bench/shareddata"
 	"github.com/gpuevm/gpuevm/bench/source"
 	"github.com/gpuevm/gpuevm/bench/workload"
 	"github.com/gpuevm/gpuevm/fallback"
@@ -102,14 +103,7 @@ func jobsOf(tb testing.TB, name string) (jobs []*Job) {
 }
 
 func realJobs(tb testing.TB) (jobs []*Job) {
-	dir := os.Getenv("GPUEVM_DATA")
-	if dir == "" {
-		dir = "../../shared/data"
-	}
-	if _, err := os.Stat(dir); err != nil {
-		tb.Skipf("no real blocks: %v (GPUEVM_DATA names their folder)", err)
-	}
-	set, err := source.Open(dir + "/blocks")
+	set, err := source.Open(shareddata.Folder(tb, "blocks"))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -2,9 +2,9 @@ package hostsched_test
 
 import (
 	"context"
-	"os"
 	"testing"
 
+	"github.com/gpuevm/gpuevm/bench/shareddata"
 	"github.com/gpuevm/gpuevm/bench/source"
 	"github.com/gpuevm/gpuevm/hostsched"
 )
@@ -12,14 +12,7 @@ import (
 // TestRealBlocks runs every real block in every way: its gas, bloom, receipts and the
 // state afterwards must be what the chain or go-ethereum says.
 func TestRealBlocks(t *testing.T) {
-	data := os.Getenv("GPUEVM_DATA")
-	if data == "" {
-		data = "../../shared/data"
-	}
-	if _, err := os.Stat(data); err != nil {
-		t.Skipf("no real blocks here (set GPUEVM_DATA to the folder that holds blocks/): %v", err)
-	}
-	set, err := source.Open(data + "/blocks")
+	set, err := source.Open(shareddata.Folder(t, "blocks"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,31 +1,17 @@
 package source
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/gpuevm/gpuevm/bench/shareddata"
 	"github.com/gpuevm/gpuevm/gpuevm"
 	"github.com/gpuevm/gpuevm/statedb"
 )
 
-// realBlocks is the folder of real blocks, which is not part of the project.
-func realBlocks(t testing.TB) string {
-	data := os.Getenv("GPUEVM_DATA")
-	if data == "" {
-		data = "../../../shared/data"
-	}
-	blocks := filepath.Join(data, "blocks")
-	if _, err := os.Stat(blocks); err != nil {
-		t.Skipf("no real blocks here (set GPUEVM_DATA to the folder that holds blocks/): %v", err)
-	}
-	return blocks
-}
-
 func TestRealBlocks(t *testing.T) {
-	set, err := Open(realBlocks(t))
+	set, err := Open(shareddata.Folder(t, "blocks"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/rlp"
+	"github.com/gpuevm/gpuevm/bench/shareddata"
 	"github.com/gpuevm/gpuevm/fallback"
 	"github.com/gpuevm/gpuevm/hostsched"
 )
@@ -17,7 +18,7 @@ func TestRealBlocksRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs all real blocks")
 	}
-	set, err := Open(realBlocks(t))
+	set, err := Open(shareddata.Folder(t, "blocks"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gpuevm/gpuevm/bench/shareddata"
 	"github.com/gpuevm/gpuevm/fallback"
 )
 
@@ -25,7 +26,7 @@ var archives = []struct {
 }
 
 func TestSpec(t *testing.T) {
-	dir := conformance(t)
+	dir := shareddata.Folder(t, "conformance")
 	known, err := ReadDeviations(filepath.Join(dir, "known-deviations.tsv"))
 	if err != nil {
 		t.Fatal(err)
@@ -73,17 +74,4 @@ func reportResults(t *testing.T, sum *Summary) {
 	if slow.Seconds > 5 {
 		t.Logf("slowest: %.1fs %s", slow.Seconds, slow.Name)
 	}
-}
-
-// conformance finds the archives.
-func conformance(t *testing.T) string {
-	data := os.Getenv("GPUEVM_DATA")
-	if data == "" {
-		data = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	dir := filepath.Join(data, "conformance")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no conformance tests at %s: set GPUEVM_DATA to the folder that holds them", dir)
-	}
-	return dir
 }

@@ -13,23 +13,11 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rlp"
 	"github.com/ethereum/go-ethereum/trie"
+	"github.com/gpuevm/gpuevm/bench/shareddata"
 )
 
-// realBlocks is the folder of real blocks, which is not part of the project.
-func realBlocks(t *testing.T) string {
-	data := os.Getenv("GPUEVM_DATA")
-	if data == "" {
-		data = "../../../shared/data"
-	}
-	blocks := filepath.Join(data, "blocks")
-	if _, err := os.Stat(blocks); err != nil {
-		t.Skipf("no real blocks here (set GPUEVM_DATA to the folder that holds blocks/): %v", err)
-	}
-	return blocks
-}
-
 func TestReplayRealBlocks(t *testing.T) {
-	dir := realBlocks(t)
+	dir := shareddata.Folder(t, "blocks")
 	args := []string{"replay", "--json", "-", dir}
 	if testing.Short() {
 		args = []string{"replay", "--json", "-"}
@@ -62,7 +50,7 @@ func TestReplayRealBlocks(t *testing.T) {
 
 // Both sides run blocks of every era: with intermediate roots, with a witness, without.
 func TestReplayCompare(t *testing.T) {
-	dir := realBlocks(t)
+	dir := shareddata.Folder(t, "blocks")
 	args := []string{"replay", "--compare", "--rounds", "2", "--json", "-"}
 	for _, name := range []string{"mainnet-930196", "mainnet-1150000", "mainnet-2675000", "mainnet-4864590", "mainnet-19932148"} {
 		args = append(args, filepath.Join(dir, name+".json.gz"))
@@ -78,7 +66,7 @@ func TestReplayCompare(t *testing.T) {
 // A block that is not what it was is named, with the transaction and the field, and the
 // blocks beside it still run.
 func TestReplayCorrupted(t *testing.T) {
-	dir := realBlocks(t)
+	dir := shareddata.Folder(t, "blocks")
 	const name = "mainnet-4864590"
 	for _, c := range []struct {
 		what    string
