@@ -10,9 +10,9 @@ import (
 // A balance is kept as what was added to and taken from a base that may never be read.
 // A credit observes nothing; a check that it covers an amount observes a lower bound;
 // only code that sees the number observes the number. All arithmetic is modulo 2^256
-// as in go-ethereum. Lower bounds assume that nothing overflows: where this
-// transaction's own sums do, the base is observed exactly, and commit refuses a
-// speculative credit that does (see hostsched).
+// as in go-ethereum. Lower bounds assume that nothing overflows: where this transaction
+// adds 2^255 or more the base is observed exactly, and commit refuses speculative changes
+// of a balance of that size (see hostsched).
 
 func (s *txState) loadBalance(a *account) {
 	if !a.balanceLoaded {
@@ -111,7 +111,7 @@ func (s *txState) AddBalance(addr common.Address, amount *uint256.Int, reason tr
 		return uint256.Int{}
 	}
 	s.balanceChange(a)
-	if _, over := a.plus.AddOverflow(&a.plus, amount); over {
+	if _, over := a.plus.AddOverflow(&a.plus, amount); over || a.plus.Sign() < 0 { // 2^255 or more
 		a.wrapped, a.balanceExact = true, true
 		s.loadBalance(a)
 	}
