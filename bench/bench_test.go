@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/gpuevm/gpuevm/bench/shareddata"
 	"github.com/gpuevm/gpuevm/bench/source"
 	"github.com/gpuevm/gpuevm/bench/workload"
 	"github.com/gpuevm/gpuevm/fallback"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
 	"github.com/gpuevm/gpuevm/statedb"
 )
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"testing"
 
-	"github.com/gpuevm/gpuevm/bench/shareddata"
 	"github.com/gpuevm/gpuevm/bench/source"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
 	"github.com/gpuevm/gpuevm/hostsched"
 )
 

@@ -5,8 +5,8 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/gpuevm/gpuevm/bench/shareddata"
 	"github.com/gpuevm/gpuevm/gpuevm"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
 	"github.com/gpuevm/gpuevm/statedb"
 )
 

@@ -7,8 +7,8 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/rlp"
-	"github.com/gpuevm/gpuevm/bench/shareddata"
 	"github.com/gpuevm/gpuevm/fallback"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
 	"github.com/gpuevm/gpuevm/hostsched"
 )
 

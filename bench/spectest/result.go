@@ -6,6 +6,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/state"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/specfile"
 )
 
 // Result is the outcome of one test, as JSON the same as that of go-ethereum's evm.
@@ -19,12 +20,12 @@ type Result struct {
 	Stats *BenchStats  `json:"benchStats,omitempty"`
 
 	// What evm does not tell.
-	Archive string  `json:"-"` // name without .tar.gz; empty for a loose file
-	File    string  `json:"-"`
-	Index   int     `json:"-"` // of a state test within its fork; -1 for a block test
-	Known   *Known  `json:"-"` // the test is listed as a deviation
-	Blocks  Blocks  `json:"-"`
-	Seconds float64 `json:"-"`
+	Archive string          `json:"-"` // name without .tar.gz; empty for a loose file
+	File    string          `json:"-"`
+	Index   int             `json:"-"` // of a state test within its fork; -1 for a block test
+	Known   *specfile.Known `json:"-"` // the test is listed as a deviation
+	Blocks  Blocks          `json:"-"`
+	Seconds float64         `json:"-"`
 }
 
 // BenchStats is how long a state test takes.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gpuevm/gpuevm/gpuevm"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/specfile"
 	"github.com/gpuevm/gpuevm/hostsched"
 )
 
@@ -23,14 +24,14 @@ type Runner struct {
 	Run     *regexp.Regexp // names of the tests to run; nil: all
 	Fork    string         // state tests: of this fork only
 	Index   int            // state tests: with this index only; -1: all
-	Known   *Deviations
+	Known   *specfile.Deviations
 	Blocks  BlockOptions // Processor's engine and predictor are the runner's
 	// Every n-th file of those found is run; 0 or 1: each.
 	Every int
 	// Progress is called after every file, one call at a time.
 	Progress func(*Summary)
 	// AfterState is called after every state test, on any goroutine.
-	AfterState func(*StateTest, Subtest, *StateOutcome, *Result)
+	AfterState func(*specfile.StateTest, specfile.Subtest, *StateOutcome, *Result)
 	// AfterBlocks is called after every block test, on any goroutine.
 	AfterBlocks func(*BlockTest, *BlockOutcome, *Result)
 
@@ -55,7 +56,7 @@ func (r *Runner) Paths(ctx context.Context, format Format, paths ...string) (*Su
 		mu      sync.Mutex
 		workers sync.WaitGroup
 		failed  error
-		files   = make(chan File)
+		files   = make(chan queued)
 	)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -93,19 +94,24 @@ func (r *Runner) threads() int {
 	return runtime.GOMAXPROCS(0)
 }
 
+// queued is a file with its place among all files.
+type queued struct {
+	specfile.File
+	seq int
+}
+
 // feed reads files ahead of the workers.
-func (r *Runner) feed(ctx context.Context, paths []string, files chan<- File) error {
+func (r *Runner) feed(ctx context.Context, paths []string, files chan<- queued) error {
 	seen, seq := -1, 0
 	wanted := func(string) bool {
 		seen++
 		return r.Every <= 1 || seen%r.Every == 0
 	}
 	for _, path := range paths {
-		err := Read(path, wanted, func(f File) error {
-			f.seq = seq
+		err := specfile.Read(path, wanted, func(f specfile.File) error {
 			seq++
 			select {
-			case files <- f:
+			case files <- queued{f, seq}:
 				return nil
 			case <-ctx.Done():
 				return context.Cause(ctx)
@@ -119,7 +125,7 @@ func (r *Runner) feed(ctx context.Context, paths []string, files chan<- File) er
 }
 
 // file runs the tests of one file.
-func (r *Runner) file(ctx context.Context, format Format, f File) ([]Result, error) {
+func (r *Runner) file(ctx context.Context, format Format, f queued) ([]Result, error) {
 	var byName map[string]json.RawMessage
 	if err := json.Unmarshal(f.Data, &byName); err != nil {
 		return nil, fmt.Errorf("unable to read test file %s: %w", f.Name, err)
@@ -137,7 +143,7 @@ func (r *Runner) file(ctx context.Context, format Format, f File) ([]Result, err
 			return results, fmt.Errorf("test file %s: %s: %w", f.Name, name, err)
 		}
 		for i := range got {
-			got[i].Known = r.Known.find(&got[i])
+			got[i].Known = r.Known.Find(f.Archive, f.Name, name, got[i].Fork, got[i].Index)
 		}
 		results = append(results, got...)
 	}
@@ -157,7 +163,7 @@ func (r *Runner) test(ctx context.Context, format Format, res Result, raw json.R
 	}
 	switch {
 	case probe.Transaction != nil && probe.Post != nil && format != BlockTests:
-		var t StateTest
+		var t specfile.StateTest
 		if err := json.Unmarshal(raw, &t); err != nil {
 			return nil, err
 		}
@@ -173,7 +179,7 @@ func (r *Runner) test(ctx context.Context, format Format, res Result, raw json.R
 	return nil, nil
 }
 
-func (r *Runner) stateTest(ctx context.Context, res Result, t *StateTest) []Result {
+func (r *Runner) stateTest(ctx context.Context, res Result, t *specfile.StateTest) []Result {
 	var results []Result
 	for _, s := range t.Subtests() {
 		if r.Fork != "" && s.Fork != r.Fork || r.Index >= 0 && s.Index != r.Index {
@@ -183,7 +189,7 @@ func (r *Runner) stateTest(ctx context.Context, res Result, t *StateTest) []Resu
 		res.Pass, res.Fork, res.Index = true, s.Fork, s.Index
 		var out *StateOutcome
 		err := guarded(&res, func() (err error) {
-			out, err = t.Run(ctx, r.Engine, s)
+			out, err = RunState(ctx, r.Engine, t, s)
 			return err
 		})
 		if out != nil {
@@ -248,7 +254,7 @@ type Summary struct {
 	Results      []Result // in order; empty until the run is over
 }
 
-func (s *Summary) add(f File, results []Result) {
+func (s *Summary) add(f queued, results []Result) {
 	s.Files++
 	s.Tests += len(results)
 	for i := range results {

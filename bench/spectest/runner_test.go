@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/gpuevm/gpuevm/fallback"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/specfile"
 )
 
 // tiny is a state test of one transfer, with a place for the root and for the exception
@@ -26,7 +27,7 @@ const tiny = `{"tiny": {
 
 const zeroRoot = "0x0000000000000000000000000000000000000000000000000000000000000000"
 
-func runTiny(t *testing.T, gas, root, expect string, known *Deviations) *Result {
+func runTiny(t *testing.T, gas, root, expect string, known *specfile.Deviations) *Result {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "tiny.json")
 	if err := os.WriteFile(file, fmt.Appendf(nil, tiny, gas, root, expect), 0o644); err != nil {
@@ -62,7 +63,7 @@ func TestVerdicts(t *testing.T) {
 	if r := runTiny(t, "0x5207", root, "TR_IntrinsicGas", nil); r.Pass {
 		t.Errorf("an expected exception with another root than before: %+v", r)
 	}
-	known, err := parseDeviations(strings.NewReader("# comment\nanywhere\tdir/tiny.json\ttiny\tBerlin/0\ta reason\n"))
+	known, err := specfile.ParseDeviations(strings.NewReader("# comment\nanywhere\tdir/tiny.json\ttiny\tBerlin/0\ta reason\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func TestVerdicts(t *testing.T) {
 	if r := runTiny(t, "0x5208", root, "", known); !r.Pass || r.Known == nil {
 		t.Errorf("a known deviation that passes: %+v", r)
 	}
-	if _, err := parseDeviations(strings.NewReader("a\tb\tc\td\n")); err == nil {
+	if _, err := specfile.ParseDeviations(strings.NewReader("a\tb\tc\td\n")); err == nil {
 		t.Error("a deviation without a reason is taken")
 	}
 }

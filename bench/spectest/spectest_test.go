@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gpuevm/gpuevm/bench/shareddata"
 	"github.com/gpuevm/gpuevm/fallback"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/specfile"
 )
 
 // archives are run whole with GPUEVM_FULL=1, which takes three minutes on two cores;
@@ -27,7 +28,7 @@ var archives = []struct {
 
 func TestSpec(t *testing.T) {
 	dir := shareddata.Folder(t, "conformance")
-	known, err := ReadDeviations(filepath.Join(dir, "known-deviations.tsv"))
+	known, err := specfile.ReadDeviations(filepath.Join(dir, "known-deviations.tsv"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rlp"
 	"github.com/ethereum/go-ethereum/trie"
-	"github.com/gpuevm/gpuevm/bench/shareddata"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
 )
 
 func TestReplayRealBlocks(t *testing.T) {

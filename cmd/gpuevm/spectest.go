@@ -16,6 +16,7 @@ import (
 	"github.com/gpuevm/gpuevm/bench/spectest"
 	"github.com/gpuevm/gpuevm/fallback"
 	"github.com/gpuevm/gpuevm/gpuevm"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/specfile"
 	"github.com/urfave/cli/v2"
 )
 
@@ -91,7 +92,7 @@ func specRunner(ctx *cli.Context) (*spectest.Runner, error) {
 	r := &spectest.Runner{Engine: engine, Threads: ctx.Int("threads"), Run: re, Index: -1}
 	r.Blocks.Processor.Lanes = ctx.Int("threads")
 	if file := ctx.String("known"); file != "" {
-		if r.Known, err = spectest.ReadDeviations(file); err != nil {
+		if r.Known, err = specfile.ReadDeviations(file); err != nil {
 			return nil, err
 		}
 	}

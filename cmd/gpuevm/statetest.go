@@ -10,6 +10,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/state"
 	"github.com/ethereum/go-ethereum/core/tracing"
 	"github.com/gpuevm/gpuevm/bench/spectest"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/specfile"
 	"github.com/urfave/cli/v2"
 )
 
@@ -39,7 +40,7 @@ func runStateTests(ctx *cli.Context) error {
 	if bench || tracer != nil {
 		r.Threads = 1
 	}
-	r.AfterState = func(t *spectest.StateTest, s spectest.Subtest, out *spectest.StateOutcome, res *spectest.Result) {
+	r.AfterState = func(t *specfile.StateTest, s specfile.Subtest, out *spectest.StateOutcome, res *spectest.Result) {
 		if err := traceState(t, s, tracer); err != nil && res.Pass {
 			res.Pass, res.Error = false, err.Error()
 		}
@@ -65,18 +66,18 @@ func manyFiles(paths []string) bool {
 		return true
 	}
 	for _, p := range paths {
-		if info, err := os.Stat(p); err == nil && (info.IsDir() || spectest.IsArchive(p)) {
+		if info, err := os.Stat(p); err == nil && (info.IsDir() || specfile.IsArchive(p)) {
 			return true
 		}
 	}
 	return false
 }
 
-func traceState(t *spectest.StateTest, s spectest.Subtest, tracer *tracing.Hooks) error {
+func traceState(t *specfile.StateTest, s specfile.Subtest, tracer *tracing.Hooks) error {
 	if tracer == nil {
 		return nil
 	}
-	return t.Trace(s, tracer)
+	return spectest.TraceState(t, s, tracer)
 }
 
 func dumpOutcome(out *spectest.StateOutcome) *state.Dump {
@@ -91,11 +92,11 @@ func dumpOutcome(out *spectest.StateOutcome) *state.Dump {
 	return specDump(db)
 }
 
-func benchState(r *spectest.Runner, t *spectest.StateTest, s spectest.Subtest, out *spectest.StateOutcome) *spectest.BenchStats {
+func benchState(r *spectest.Runner, t *specfile.StateTest, s specfile.Subtest, out *spectest.StateOutcome) *spectest.BenchStats {
 	testing.Init()
 	b := testing.Benchmark(func(b *testing.B) {
 		for range b.N {
-			_, _ = t.Run(context.Background(), r.Engine, s) // judged before
+			_, _ = spectest.RunState(context.Background(), r.Engine, t, s) // judged before
 		}
 	})
 	return &spectest.BenchStats{Time: b.NsPerOp(), Allocs: b.AllocsPerOp(), BytesAllocated: b.AllocedBytesPerOp(), GasUsed: out.GasUsed}

@@ -4,6 +4,8 @@
 //
 // The tests are made of worlds: seeded random states whose contracts are random programs,
 // and random transactions on them. GPUEVM_WORLDS sets how many worlds a fork gets.
+// Beside them there are the state tests and precompile vectors of the shared data, where it
+// is at hand.
 package enginetest
 
 import (
@@ -28,6 +30,7 @@ func Run(t *testing.T, engine gpuevm.Engine) {
 	t.Run("system-calls", func(t *testing.T) { runSystemCalls(t, engine) })
 	t.Run("broken-state", func(t *testing.T) { runBrokenState(t, engine) })
 	t.Run("cancel", func(t *testing.T) { runCancel(t, engine) })
+	t.Run("state-tests", func(t *testing.T) { runStateTests(t, engine) })
 	t.Run("precompiles", func(t *testing.T) { runVectors(t, engine) })
 }
 

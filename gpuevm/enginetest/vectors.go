@@ -19,6 +19,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/gpuevm/gpuevm/gpuevm"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
 	"github.com/holiman/uint256"
 )
 
@@ -50,7 +51,10 @@ var vectorFiles = map[string]struct {
 
 // runVectors calls precompiles with known answers.
 func runVectors(t *testing.T, engine gpuevm.Engine) {
-	f := openVectors(t)
+	f, err := os.Open(filepath.Join(shareddata.Folder(t, "vectors"), "precompiles.tar.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer f.Close()
 	gz, err := gzip.NewReader(f)
 	if err != nil {
@@ -79,18 +83,6 @@ func runVectors(t *testing.T, engine gpuevm.Engine) {
 		runVectorFile(t, engine, path.Base(h.Name), list)
 		n += len(list)
 	}
-}
-
-// openVectors finds the archive beside the repository, or where GPUEVM_DATA says.
-func openVectors(t *testing.T) *os.File {
-	places := []string{os.Getenv("GPUEVM_DATA"), "../../shared/data", "../../../shared/data"}
-	for _, dir := range places {
-		if f, err := os.Open(filepath.Join(dir, "vectors", "precompiles.tar.gz")); err == nil {
-			return f
-		}
-	}
-	t.Skipf("no vectors/precompiles.tar.gz: set GPUEVM_DATA to the folder that holds it")
-	return nil
 }
 
 func runVectorFile(t *testing.T, engine gpuevm.Engine, name string, list []vector) {

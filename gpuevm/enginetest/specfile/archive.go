@@ -1,4 +1,4 @@
-package spectest
+package specfile
 
 import (
 	"archive/tar"
@@ -17,7 +17,6 @@ type File struct {
 	Archive string // name without .tar.gz; empty for a loose file
 	Name    string // path, inside the archive where there is one
 	Data    []byte
-	seq     int
 }
 
 // Read calls yield for every test file at path, in order, until it says no more: path is

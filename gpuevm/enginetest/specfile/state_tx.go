@@ -1,4 +1,4 @@
-package spectest
+package specfile
 
 import (
 	"encoding/hex"

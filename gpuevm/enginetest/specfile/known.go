@@ -1,4 +1,4 @@
-package spectest
+package specfile
 
 import (
 	"bufio"
@@ -32,14 +32,15 @@ func ReadDeviations(name string) (*Deviations, error) {
 		return nil, err
 	}
 	defer f.Close()
-	d, err := parseDeviations(f)
+	d, err := ParseDeviations(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return d, nil
 }
 
-func parseDeviations(r io.Reader) (*Deviations, error) {
+// ParseDeviations is ReadDeviations for what was read already.
+func ParseDeviations(r io.Reader) (*Deviations, error) {
 	d := &Deviations{rows: make(map[deviation]*Known)}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
@@ -59,18 +60,20 @@ func parseDeviations(r io.Reader) (*Deviations, error) {
 	return d, lines.Err()
 }
 
-// find returns the row of a test, nil where it is not listed.
-func (d *Deviations) find(r *Result) *Known {
+// Find returns the row of a test, nil where it is not listed. index is that of a state
+// test within its fork, -1 for a block test; archive is empty for a loose file.
+func (d *Deviations) Find(archive, file, test, fork string, index int) *Known {
 	if d == nil {
 		return nil
 	}
-	id := r.Fork
-	if r.Index >= 0 {
-		id = fmt.Sprintf("%s/%d", r.Fork, r.Index)
+	id := fork
+	if index >= 0 {
+		id = fmt.Sprintf("%s/%d", fork, index)
 	}
-	file := path.Base(r.File)
-	if r.Archive != "" {
-		file = path.Join(r.Archive, r.File)
+	if archive == "" {
+		file = path.Base(file)
+	} else {
+		file = path.Join(archive, file)
 	}
-	return d.rows[deviation{file, r.Name, id}]
+	return d.rows[deviation{file, test, id}]
 }

@@ -1,4 +1,4 @@
-package spectest
+package specfile
 
 import (
 	"encoding/json"
@@ -12,7 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 )
 
-// StateTest is a state test as its file has it. go-ethereum's tests.StateTest keeps its
+// StateTest is a state test as its file has it: one transaction on one state. go-ethereum's tests.StateTest keeps its
 // fields to itself.
 type StateTest struct {
 	Env  stateEnv               `json:"env"`
@@ -20,7 +20,7 @@ type StateTest struct {
 	Tx   stateTx                `json:"transaction"`
 	Post map[string][]statePost `json:"post"`
 
-	raw []byte
+	Raw []byte `json:"-"` // as it was read
 }
 
 type stateEnv struct {
@@ -81,7 +81,7 @@ func (t *StateTest) UnmarshalJSON(in []byte) error {
 	if err := json.Unmarshal(in, (*plain)(t)); err != nil {
 		return err
 	}
-	t.raw = slices.Clone(in)
+	t.Raw = slices.Clone(in)
 	e := &t.Env
 	if e.Coinbase == nil || e.GasLimit == nil || e.Number == nil || e.Timestamp == nil {
 		return fmt.Errorf("env lacks currentCoinbase, currentGasLimit, currentNumber or currentTimestamp")
