@@ -44,9 +44,13 @@ type world struct {
 var worldForks = []string{"Frontier", "Homestead", "EIP158", "Byzantium", "Istanbul", "Berlin", "London", "Paris", "Shanghai", "Cancun", "Prague", "Osaka"}
 
 func newWorld(seed int64) *world {
+	return newWorldOf(worldForks[rand.New(rand.NewSource(seed)).Intn(len(worldForks))], seed)
+}
+
+func newWorldOf(fork string, seed int64) *world {
 	w := &world{rnd: rand.New(rand.NewSource(seed)), alloc: types.GenesisAlloc{}, nonces: map[common.Address]uint64{}}
-	w.fork = worldForks[w.rnd.Intn(len(worldForks))]
-	cfg := *tests.Forks[w.fork]
+	w.fork = fork
+	cfg := *tests.Forks[fork]
 	w.config = &cfg
 	for i := range 6 {
 		key, _ := crypto.ToECDSA(crypto.Keccak256([]byte{byte(i), 'k'}))
