@@ -66,6 +66,9 @@ func (p *Processor) Process(ctx context.Context, block *Block) (*BlockResult, er
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
+	if err := block.check(); err != nil {
+		return nil, err
+	}
 	r := p.start(ctx, block)
 	defer r.receipts.digest.abandon()
 	if err := r.before(); err != nil {

@@ -4,11 +4,42 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ethereum/go-ethereum/consensus/misc/eip4844"
 	"github.com/ethereum/go-ethereum/core"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/ethereum/go-ethereum/trie"
 )
+
+// check refuses what can't be run at all: a block that lacks what running it needs, or
+// whose header lacks or has what its fork decides. A node's header verification comes to
+// the same; here it stands between a hostile header and a panic.
+func (b *Block) check() error {
+	switch {
+	case b == nil || b.Block == nil:
+		return errors.New("no block")
+	case b.Config == nil:
+		return errors.New("block has no chain config")
+	case b.Pre == nil:
+		return errors.New("block has no state before it")
+	case b.BlockHash == nil:
+		return errors.New("block has no source of block hashes")
+	}
+	h := b.Header()
+	if h.Number == nil || h.Difficulty == nil {
+		return errors.New("header has no number or no difficulty")
+	}
+	london, cancun := b.Config.IsLondon(h.Number), b.Config.IsCancun(h.Number, h.Time)
+	switch {
+	case london != (h.BaseFee != nil):
+		return fmt.Errorf("header: base fee %v, London is active: %t", h.BaseFee, london)
+	case cancun != (h.ExcessBlobGas != nil):
+		return fmt.Errorf("header: has excess blob gas: %t, Cancun is active: %t", h.ExcessBlobGas != nil, cancun)
+	case cancun && eip4844.MaxBlobsPerBlock(b.Config, h.Time) == 0:
+		return errors.New("chain config has no blob schedule, which Cancun needs")
+	}
+	return nil
+}
 
 // VerifyBody checks a block's body against its header, as go-ethereum's BlockValidator
 // does before it runs a block and with its errors. What needs the chain (uncles, known

@@ -1,13 +1,17 @@
 package hostsched_test
 
 import (
+	"context"
+	"math/big"
 	"strings"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/params"
+	"github.com/ethereum/go-ethereum/tests"
 	"github.com/ethereum/go-ethereum/trie"
+	"github.com/gpuevm/gpuevm/fallback"
 	"github.com/gpuevm/gpuevm/hostsched"
 	"github.com/holiman/uint256"
 )
@@ -58,6 +62,34 @@ func TestVerifyResult(t *testing.T) {
 		r := result()
 		spoil(r)
 		if err := r.Verify(header); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+// TestUnfit: what can't be run is refused by name.
+func TestUnfit(t *testing.T) {
+	w := newWorldOf("Cancun", 1)
+	parent := &types.Header{Number: big.NewInt(9), Time: 1000, Difficulty: big.NewInt(131072), GasLimit: 5_000_000}
+	good := w.block(3, parent, false)
+	processor := hostsched.New(hostsched.Options{Engine: fallback.New(1)})
+	for want, spoil := range map[string]func(*hostsched.Block, *types.Header){
+		"":                           func(*hostsched.Block, *types.Header) {},
+		"no chain config":            func(b *hostsched.Block, _ *types.Header) { b.Config = nil },
+		"no state before it":         func(b *hostsched.Block, _ *types.Header) { b.Pre = nil },
+		"no source of block hashes":  func(b *hostsched.Block, _ *types.Header) { b.BlockHash = nil },
+		"base fee <nil>":             func(_ *hostsched.Block, h *types.Header) { h.BaseFee = nil },
+		"has excess blob gas: false": func(_ *hostsched.Block, h *types.Header) { h.ExcessBlobGas = nil },
+		"London is active: false":    func(b *hostsched.Block, _ *types.Header) { b.Config = tests.Forks["Berlin"] },
+		"no blob schedule":           func(b *hostsched.Block, _ *types.Header) { c := *b.Config; c.BlobScheduleConfig = nil; b.Config = &c },
+	} {
+		h := good.Header()
+		tries := freshTries(t, w.alloc)
+		b := &hostsched.Block{Config: w.config, Pre: tries, BlockHash: func(uint64) common.Hash { return common.Hash{} }, Author: h.Coinbase}
+		spoil(b, h)
+		b.Block = types.NewBlockWithHeader(h).WithBody(*good.Body())
+		_, err := processor.Process(context.Background(), b)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
