@@ -89,6 +89,7 @@ func (e *Engine) take() *worker {
 }
 
 func (e *Engine) put(w *worker) {
+	w.state.leave()
 	e.mu.Lock()
 	e.idle = append(e.idle, w)
 	e.mu.Unlock()

@@ -90,6 +90,10 @@ func (s *txState) begin(tx *gpuevm.Tx, pre gpuevm.StateView) {
 	}
 }
 
+// leave lets go of the last transaction and its state, which an idle worker would keep
+// alive.
+func (s *txState) leave() { s.tx, s.pre, s.logs = nil, nil, nil }
+
 func emptied[K comparable, V any](m map[K]V, size int) map[K]V {
 	if size > tooLarge {
 		return make(map[K]V)
