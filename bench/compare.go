@@ -62,7 +62,7 @@ func OurSide(engine gpuevm.Engine, threads int) *Side {
 	return &Side{Name: "go", Threads: threads, Begin: func() func(context.Context, *Job) (Outcome, error) {
 		p := hostsched.New(hostsched.Options{Engine: engine, Lanes: threads})
 		return func(ctx context.Context, job *Job) (Outcome, error) {
-			res, err := job.Process(ctx, p, nil)
+			res, err := p.Process(ctx, job.Ready(nil))
 			if err != nil {
 				return Outcome{}, err
 			}

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/big"
 	"time"
@@ -198,5 +197,3 @@ func Fresh(b *types.Block) (*types.Block, error) {
 	}
 	return types.NewBlockWithHeader(b.Header()).WithBody(body), nil
 }
-
-var errNoState = errors.New("the block has no state before it")

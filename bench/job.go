@@ -3,7 +3,6 @@
 package bench
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -36,12 +35,9 @@ func (j *Job) Fresh() (*Job, error) {
 	return &c, nil
 }
 
-// Process runs the job through our processor.
-func (j *Job) Process(ctx context.Context, p *hostsched.Processor, roots hostsched.Roots) (*hostsched.BlockResult, error) {
-	if j.Pre == nil {
-		return nil, errNoState
-	}
-	return p.Process(ctx, &hostsched.Block{
+// Ready is the job as our processor takes it. roots may be nil.
+func (j *Job) Ready(roots hostsched.Roots) *hostsched.Block {
+	return &hostsched.Block{
 		Block: j.Block, Config: j.Config, Author: j.Author, BlockHash: j.BlockHash, Pre: j.Pre, Roots: roots, TxsOnly: j.TxsOnly,
-	})
+	}
 }

@@ -141,21 +141,17 @@ func (r *run) admit() {
 
 // execute runs a batch of ready transactions and hands the results in.
 func (r *run) execute(batch []int32, v *view) {
+	exact := len(batch) == 1 && r.frontier == int(batch[0])
+	v.at = batch[0]
+	if len(batch) > 1 { // one state for all: it has what finished before the last of them
+		v.at = batch[len(batch)-1] + 1
+	}
 	txs := make([]gpuevm.Tx, 0, len(batch))
 	for _, i := range batch {
-		exact := r.frontier == int(i)
 		r.runs[i].exact = exact
-		tx := r.txs[i]
-		tx.TrustNonce = !exact
 		if r.bad[i] == nil {
-			txs = append(txs, tx)
-		}
-	}
-	v.at = batch[0]
-	if len(batch) > 1 {
-		v.at = batch[len(batch)-1] + 1
-		for _, i := range batch {
-			r.runs[i].exact = false
+			txs = append(txs, r.txs[i])
+			txs[len(txs)-1].TrustNonce = !exact
 		}
 	}
 	r.mu.Unlock()

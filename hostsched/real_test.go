@@ -4,6 +4,9 @@ import (
 	"context"
 	"testing"
 
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/rlp"
 	"github.com/gpuevm/gpuevm/bench/source"
 	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
 	"github.com/gpuevm/gpuevm/hostsched"
@@ -53,6 +56,9 @@ func runReal(t *testing.T, name string, p *hostsched.Processor, b *source.Block)
 	if got, err := b.PostAllocRoot(result.Diff()); err != nil || got != b.Expect.PostAllocRoot {
 		t.Errorf("%s, %s: state after the transactions %s, want %s (%v)", b.Name, name, got, b.Expect.PostAllocRoot, err)
 	}
+	for i, r := range result.Receipts {
+		checkReceipt(t, b.Name, i, r, &b.Expect.Receipts[i])
+	}
 	if b.Tries == nil {
 		return result.Stats.Reexecuted
 	}
@@ -64,4 +70,16 @@ func runReal(t *testing.T, name string, p *hostsched.Processor, b *source.Block)
 		t.Errorf("%s, %s, over tries: %v", b.Name, name, err)
 	}
 	return result.Stats.Reexecuted
+}
+
+func checkReceipt(t *testing.T, block string, i int, got *types.Receipt, want *source.Receipt) {
+	t.Helper()
+	logs, err := rlp.EncodeToBytes(got.Logs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Status != want.Status || got.GasUsed != want.GasUsed || got.CumulativeGasUsed != want.CumulativeGas ||
+		len(got.Logs) != want.Logs || crypto.Keccak256Hash(logs) != want.LogsHash {
+		t.Errorf("%s, tx %d: %+v, want %+v", block, i, got, want)
+	}
 }

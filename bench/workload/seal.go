@@ -33,7 +33,7 @@ func (g *generator) parent(blocks [][]draft) *types.Header {
 	header.Number = new(big.Int)
 	header.Time = firstTime
 	header.GasUsed = limit / 2
-	header.Root = stateRoot(g.world.alloc)
+	header.Root = g.world.root()
 	header.MixDigest = g.hash("mix", 0)
 	header.ParentBeaconRoot = new(common.Hash)
 	return types.NewBlock(header, &types.Body{Withdrawals: []*types.Withdrawal{}}, nil, trie.NewStackTrie(nil)).Header()

@@ -12,6 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/core/vm"
 	"github.com/ethereum/go-ethereum/params"
+	"github.com/gpuevm/gpuevm/statedb"
 	"github.com/holiman/uint256"
 )
 
@@ -147,4 +148,13 @@ func (w *world) account(addr common.Address) types.Account {
 		a.Balance = new(big.Int)
 	}
 	return a
+}
+
+// root is the state root of the allocation. Its balances were made here, so they fit.
+func (w *world) root() common.Hash {
+	state, err := statedb.FromAlloc(w.alloc)
+	if err != nil {
+		panic(err)
+	}
+	return state.AllocRoot()
 }

@@ -133,8 +133,8 @@ func (c *contest) ours(ctx context.Context, t *trial, p *hostsched.Processor, tr
 	if err != nil {
 		return nil, err
 	}
-	block := &hostsched.Block{Block: job.Block, Config: job.Config, Author: job.Author, BlockHash: job.BlockHash,
-		Pre: job.Pre, TxsOnly: job.TxsOnly, Rewards: rewards(job)}
+	block := job.Ready(nil)
+	block.Rewards = rewards(job)
 	if tries != nil {
 		block.Roots = tries
 		if job.Pre == gpuevmView(t.tries) {
