@@ -61,7 +61,8 @@ func (l *ledger) stands(tx *gpuevm.Tx, r *gpuevm.Result, exact bool) bool {
 	if r.Status == gpuevm.Invalid || r.Status == gpuevm.Unsupported {
 		return false
 	}
-	if used := max(l.pool.Receipts, l.pool.Execution, l.pool.State); l.pool.Limit-used < tx.Gas {
+	used := max(l.pool.Receipts, l.pool.Execution, l.pool.State) // receipts may exceed the limit under EIP-8037
+	if used > l.pool.Limit || l.pool.Limit-used < tx.Gas {
 		return false // a tight fit is for the exact gas pool to judge
 	}
 	return exact || l.holds(tx.Index, r)
