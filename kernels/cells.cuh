@@ -165,12 +165,16 @@ enum OutStatus : u32 {
   OUT_ARENA,       // the output arena was full
 };
 
-// OutError is the EVM's error of a halted transaction, or what was unsupported.
+// OutError is the EVM's error of a halted transaction, or what was unsupported. What
+// go-ethereum finds while it computes dynamic gas it wraps: then error is ERR_OUT_OF_GAS and
+// error_a the error inside (0: none). ERR_MAX_CODE has the size in error_b, also inside, and
+// ERR_MAX_INIT_CODE. A stack error has the height in error_a and the limit in error_b.
 enum OutError : u32 {
   ERR_NONE, ERR_OUT_OF_GAS, ERR_CODE_STORE_OUT_OF_GAS, ERR_DEPTH, ERR_INSUFFICIENT_BALANCE,
   ERR_ADDRESS_COLLISION, ERR_REVERTED, ERR_MAX_INIT_CODE, ERR_MAX_CODE, ERR_INVALID_JUMP,
   ERR_WRITE_PROTECTION, ERR_RETURN_DATA_BOUNDS, ERR_GAS_OVERFLOW, ERR_INVALID_CODE,
   ERR_NONCE_OVERFLOW, ERR_STACK_UNDERFLOW, ERR_STACK_OVERFLOW, ERR_INVALID_OPCODE,
+  ERR_SENTRY, // only inside an out-of-gas: not enough gas for reentrancy sentry
   ERR_PRECOMPILE,  // error_a: which; error_b: which of its errors (PrecompileError)
   // unsupported:
   ERR_NO_PRECOMPILE, // error_a: its address
@@ -223,20 +227,21 @@ enum ReadOp : u8 { READ_EQUAL, READ_AT_LEAST };
 
 // ScratchPart names a part of a lane's scratch.
 enum ScratchPart : u32 {
-  PART_STACK, PART_MEMORY, PART_FRAMES, PART_ACCOUNTS, PART_SLOTS, PART_TRANSIENT,
-  PART_JOURNAL, PART_LOGS, PART_CODES, PART_COUNT,
+  PART_STACK, PART_MEMORY, PART_FRAMES, PART_ACCOUNTS, PART_ACCOUNT_INDEX, PART_SLOTS,
+  PART_SLOT_INDEX, PART_JOURNAL, PART_LOGS, PART_CODES, PART_COUNT,
 };
 
 // ScratchIn is how the scratch of every lane of a launch is laid out. The host zeroes it
-// when it allocates it and never again.
+// when it allocates it and never again. The sizes of the records are in scratch.cuh. The
+// first 64 bytes of a lane belong to the lane itself; every part is 16-byte aligned.
 struct ScratchIn {
   u64 base;
   u64 lane_bytes;        // distance of the lanes' parts, all but the stack
   u64 offset[PART_COUNT]; // of a part in a lane's bytes; the stack's: from base, behind all lanes
-  u32 capacity[PART_COUNT]; // records; stack: words; memory, logs and codes: bytes
-  u32 pad;
+  u32 capacity[PART_COUNT]; // records; stack: words; memory, logs and codes: bytes; the
+                            // indexes: u64s, a power of 2, at least twice the records
 };
-static_assert(OFFSET(ScratchIn, offset) == 16 && OFFSET(ScratchIn, capacity) == 88 && sizeof(ScratchIn) == 128, "");
+static_assert(OFFSET(ScratchIn, offset) == 16 && OFFSET(ScratchIn, capacity) == 96 && sizeof(ScratchIn) == 136, "");
 
 // RunArgs are the arguments of the kernel run_transactions.
 struct RunArgs {
@@ -255,7 +260,7 @@ struct RunArgs {
   Table table;
   ScratchIn scratch;
 };
-static_assert(OFFSET(RunArgs, table) == 104 && sizeof(RunArgs) == 264, "");
+static_assert(OFFSET(RunArgs, table) == 104 && sizeof(RunArgs) == 272, "");
 
 // UpsertArgs are the arguments of the kernel upsert_entries: entries with distinct keys, whose
 // tags the kernel computes, go into the table in place of what it has under their keys.
