@@ -65,7 +65,7 @@ struct Undo {
   u256 a, b;  // values before
 };
 
-enum FrameFlag : u32 { F_STATIC = 1, F_CREATE = 2, F_PRECISE = 4 };
+enum FrameFlag : u32 { F_STATIC = 1, F_CREATE = 2 };
 
 // Frame is a call that waits for the one above it, and the arguments of the one on top.
 struct Frame {
@@ -80,7 +80,6 @@ struct Frame {
   u32 pc;
   u32 stack_base, stack_height;
   u32 memory_base, memory_size; // in the lane's memory part; size a multiple of 32
-  u32 memory_end;               // of what lies before the memory: where this frame began
   u32 self, caller;             // accounts
   u32 journal, flags;
   u32 return_at, return_size;   // where in this frame's memory its callee's output goes
@@ -91,7 +90,7 @@ struct LogHead {
   u32 account, topics, size, pad;
 };
 
-static constexpr u32 ACCOUNT_BYTES = 200, SLOT_BYTES = 104, UNDO_BYTES = 88, FRAME_BYTES = 144;
+static constexpr u32 ACCOUNT_BYTES = 184, SLOT_BYTES = 104, UNDO_BYTES = 88, FRAME_BYTES = 136;
 static_assert(sizeof(Account) == ACCOUNT_BYTES && sizeof(Slot) == SLOT_BYTES, "");
 static_assert(sizeof(Undo) == UNDO_BYTES && sizeof(Frame) == FRAME_BYTES, "");
 static_assert(sizeof(LogHead) == 16, "");
