@@ -36,6 +36,7 @@ FN void resume(const Evm& e, Machine& m) {
   m.top = f.stack_base + f.stack_height;
   m.memory_size = f.memory_size;
   m.is_static = f.flags & F_STATIC;
+  m.precise = true;
 }
 
 FN void suspend(Evm& e, const Machine& m) {
@@ -390,14 +391,15 @@ CALL_FN Answer interpret(Evm& e) {
   Machine m;
   Answer last = answer(HALTED, 0);
   resume(e, m);
+  u32* const words = e.stack;
   u32 outcome;
   u8 op;
 
-#define TOP(i) get(e, m.top - 1 - (i))
-#define PUT(i, v) set(e, m.top - 1 - (i), v)
+#define TOP(i) get_word(words, m.top - 1 - (i))
+#define PUT(i, v) set_word(words, m.top - 1 - (i), v)
 #define PUSH(v)            \
   {                        \
-    set(e, m.top, v);      \
+    set_word(words, m.top, v);      \
     m.top++;               \
     break;                 \
   }
@@ -430,6 +432,14 @@ CALL_FN Answer interpret(Evm& e) {
   }
 #define SINCE(r) if (e.revision < r) goto undefined
 #define TRY(ok) if (!(ok)) goto halted
+// The machine stays in registers: what is called sees a copy.
+#define CALL(f, ...)                   \
+  {                                    \
+    Machine copy = m;                  \
+    bool ok = f(e, copy, ##__VA_ARGS__); \
+    m = copy;                          \
+    if (!ok) goto halted;              \
+  }
 
 enter:
   if (e.stop || e.depth == 0) goto stopped;
@@ -445,7 +455,7 @@ next:
   if (m.precise) {
     if (m.marks && m.pc < m.code_size && m.marks[m.pc]) goto enter;
   checked:
-    TRY(check(e, m, m.code[m.pc]));
+    CALL(check, m.code[m.pc]);
   }
   op = m.code[m.pc];
   switch (op) {
@@ -530,9 +540,9 @@ next:
     PUT(0, u256_from(see_code(e, i).size));
     goto touched;
   }
-  case 0x3c: TRY(op_ext_code_copy(e, m)); goto touched;
+  case 0x3c: CALL(op_ext_code_copy); goto touched;
   case 0x3d: SINCE(BYZANTIUM); PUSH(u256_from(e.return_size))
-  case 0x3e: SINCE(BYZANTIUM); TRY(op_return_data_copy(e, m)); break;
+  case 0x3e: SINCE(BYZANTIUM); CALL(op_return_data_copy); break;
   case 0x3f: { // EXTCODEHASH
     SINCE(CONSTANTINOPLE);
     u32 i = account_of_word(e, TOP(0));
@@ -550,7 +560,7 @@ next:
   case 0x47: { // SELFBALANCE
     SINCE(ISTANBUL);
     u256 balance = see_balance(e, frame(e).self);
-    set(e, m.top++, balance);
+    set_word(words, m.top++, balance);
     goto touched;
   }
   case 0x48: SINCE(LONDON); PUSH(e.block->base_fee)
@@ -584,8 +594,8 @@ next:
     m.top -= 2;
     break;
   }
-  case 0x54: TRY(op_sload(e, m)); goto touched;
-  case 0x55: TRY(op_sstore(e, m)); goto entered;
+  case 0x54: CALL(op_sload); goto touched;
+  case 0x55: CALL(op_sstore); goto entered;
   case 0x57: { // JUMPI
     u256 to = TOP(0);
     bool taken = !is_zero(TOP(1));
@@ -602,7 +612,7 @@ next:
   }
   case 0x58: PUSH(u256_from(m.pc))
   case 0x59: PUSH(u256_from(m.memory_size))
-  case 0x5a: set(e, m.top, u256_from(m.gas)); m.top++; goto entered;
+  case 0x5a: set_word(words, m.top, u256_from(m.gas)); m.top++; goto entered;
   case 0x5b: // JUMPDEST: in a block that was paid for, the beginning of the next
     if (!m.precise) goto enter;
     break;
@@ -612,12 +622,12 @@ next:
     PUT(0, e.slots[i].value);
     goto touched;
   }
-  case 0x5d: SINCE(CANCUN); TRY(op_tstore(e, m)); goto touched;
-  case 0x5e: SINCE(CANCUN); TRY(op_mcopy(e, m)); break;
+  case 0x5d: SINCE(CANCUN); CALL(op_tstore); goto touched;
+  case 0x5e: SINCE(CANCUN); CALL(op_mcopy); break;
   case 0x5f: SINCE(SHANGHAI); PUSH(u256_zero())
 
   case 0x60: { // PUSH1
-    set(e, m.top, u256_from(m.code[m.pc + 1]));
+    set_word(words, m.top, u256_from(m.code[m.pc + 1]));
     m.top++;
     m.pc += 2;
     goto next;
@@ -627,14 +637,14 @@ next:
   case 0x71: case 0x72: case 0x73: case 0x74: case 0x75: case 0x76: case 0x77: case 0x78:
   case 0x79: case 0x7a: case 0x7b: case 0x7c: case 0x7d: case 0x7e: case 0x7f: {
     u32 n = op - 0x5fu;
-    set(e, m.top, load_be_n(m.code + m.pc + 1, n));
+    set_word(words, m.top, load_be_n(m.code + m.pc + 1, n));
     m.top++;
     m.pc += 1 + n;
     goto next;
   }
   case 0x80: case 0x81: case 0x82: case 0x83: case 0x84: case 0x85: case 0x86: case 0x87:
   case 0x88: case 0x89: case 0x8a: case 0x8b: case 0x8c: case 0x8d: case 0x8e: case 0x8f:
-    set(e, m.top, TOP(op - 0x80u));
+    set_word(words, m.top, TOP(op - 0x80u));
     m.top++;
     break;
   case 0x90: case 0x91: case 0x92: case 0x93: case 0x94: case 0x95: case 0x96: case 0x97:
@@ -644,13 +654,13 @@ next:
     PUT(op - 0x8fu, a);
     break;
   }
-  case 0xa0: case 0xa1: case 0xa2: case 0xa3: case 0xa4: TRY(op_log(e, m, op - 0xa0u)); goto touched;
+  case 0xa0: case 0xa1: case 0xa2: case 0xa3: case 0xa4: CALL(op_log, op - 0xa0u); goto touched;
 
-  case 0xf0: TRY(op_create(e, m, false)); goto enter;
-  case 0xf5: SINCE(CONSTANTINOPLE); TRY(op_create(e, m, true)); goto enter;
-  case 0xf4: SINCE(HOMESTEAD); TRY(op_call(e, m, op)); goto enter;
-  case 0xfa: SINCE(BYZANTIUM); TRY(op_call(e, m, op)); goto enter;
-  case 0xf1: case 0xf2: TRY(op_call(e, m, op)); goto enter;
+  case 0xf0: CALL(op_create, false); goto enter;
+  case 0xf5: SINCE(CONSTANTINOPLE); CALL(op_create, true); goto enter;
+  case 0xf4: SINCE(HOMESTEAD); CALL(op_call, op); goto enter;
+  case 0xfa: SINCE(BYZANTIUM); CALL(op_call, op); goto enter;
+  case 0xf1: case 0xf2: CALL(op_call, op); goto enter;
   case 0xfd: SINCE(BYZANTIUM); goto give_back;
   case 0xf3:
   give_back: {
@@ -662,7 +672,7 @@ next:
     goto finished;
   }
   case 0xff:
-    TRY(op_self_destruct(e, m));
+    CALL(op_self_destruct);
     outcome = DONE;
     e.return_size = 0;
     goto finished;
@@ -686,8 +696,13 @@ undefined:
 halted:
   outcome = HALTED;
 finished:
-  if (e.stop || !finish_frame(e, m, outcome, &last)) goto stopped;
-  goto enter;
+  if (e.stop) goto stopped;
+  {
+    Machine copy = m;
+    bool more = finish_frame(e, copy, outcome, &last);
+    m = copy;
+    if (more) goto enter;
+  }
 stopped:
   return last;
 
@@ -700,4 +715,5 @@ stopped:
 #undef TEST
 #undef SINCE
 #undef TRY
+#undef CALL
 }

@@ -105,7 +105,7 @@ struct Evm {
   const u8* bytes;
   u32 revision;
 
-  u32* stack; // interleaved, see get and set
+  u32* stack; // interleaved, see get_word
   u8* memory;
   Frame* frames;
   Account* accounts;
@@ -165,21 +165,23 @@ FN void bind(Evm& e, const RunArgs& args, u32 lane) {
 
 // A stack word's limbs are WARP apart, so that a warp whose lanes are at one height moves
 // whole lines.
-FN u256 get(const Evm& e, u32 word) {
-  if (WARP == 1) return ((const u256*)e.stack)[word];
-  const u32* p = e.stack + (u64)word * 8 * WARP;
+FN u256 get_word(const u32* stack, u32 word) {
+  if (WARP == 1) return ((const u256*)stack)[word];
+  const u32* p = stack + (u64)word * 8 * WARP;
   u256 v;
   for (int i = 0; i < 4; i++) v.w[i] = p[2 * i * WARP] | (u64)p[(2 * i + 1) * WARP] << 32;
   return v;
 }
-FN void set(Evm& e, u32 word, const u256& v) {
+FN void set_word(u32* stack, u32 word, const u256& v) {
   if (WARP == 1) {
-    ((u256*)e.stack)[word] = v;
+    ((u256*)stack)[word] = v;
     return;
   }
-  u32* p = e.stack + (u64)word * 8 * WARP;
+  u32* p = stack + (u64)word * 8 * WARP;
   for (int i = 0; i < 4; i++) {
     p[2 * i * WARP] = (u32)v.w[i];
     p[(2 * i + 1) * WARP] = (u32)(v.w[i] >> 32);
   }
 }
+FN u256 get(const Evm& e, u32 word) { return get_word(e.stack, word); }
+FN void set(Evm& e, u32 word, const u256& v) { set_word(e.stack, word, v); }
