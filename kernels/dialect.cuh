@@ -90,13 +90,44 @@ FN u64 sub_borrow(u64 a, u64 b, u64* borrow) {
 }
 #endif
 
+// mul_add is the lower half of a * b + c + *carry, which fits; the upper goes to *carry.
+#if ON_GPU
+FN u64 mul_add(u64 a, u64 b, u64 c, u64* carry) {
+  u64 lo = a * b, hi = __umul64hi(a, b);
+  lo += c;
+  hi += lo < c;
+  lo += *carry;
+  hi += lo < *carry;
+  *carry = hi;
+  return lo;
+}
+#else
+FN u64 mul_add(u64 a, u64 b, u64 c, u64* carry) {
+  unsigned __int128 t = (unsigned __int128)a * b + c + *carry;
+  *carry = (u64)(t >> 64);
+  return (u64)t;
+}
+#endif
+
+// mul_wide is the product of 256-bit numbers.
+FN void mul_wide(u64 r[8], const u64 a[4], const u64 b[4]) {
+  for (int i = 0; i < 8; i++) r[i] = 0;
+  for (int i = 0; i < 4; i++) {
+    u64 c = 0;
+    for (int j = 0; j < 4; j++) r[i + j] = mul_add(a[i], b[j], r[i + j], &c);
+    r[i + 4] = c;
+  }
+}
+
 #if ON_GPU
 FN int leading_zeros(u64 x) { return __clzll((long long)x); } // 64 of 0
+FN int trailing_zeros(u64 x) { return __ffsll((long long)x) - 1; } // not of 0
 FN u32 swap32(u32 x) { return __byte_perm(x, 0, 0x0123); }
 FN u64 swap64(u64 x) { return (u64)swap32((u32)x) << 32 | swap32((u32)(x >> 32)); }
 FN u32 rotate_left32(u32 x, int n) { return __funnelshift_l(x, x, n); }
 #else
 FN int leading_zeros(u64 x) { return x ? __builtin_clzll(x) : 64; }
+FN int trailing_zeros(u64 x) { return __builtin_ctzll(x); }
 FN u32 swap32(u32 x) { return __builtin_bswap32(x); }
 FN u64 swap64(u64 x) { return __builtin_bswap64(x); }
 FN u32 rotate_left32(u32 x, int n) { n &= 31; return n ? x << n | x >> (32 - n) : x; }
