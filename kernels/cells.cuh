@@ -107,10 +107,10 @@ struct Entry {
   u64 nonce;
   u32 exists;
   u32 code;    // 1 + index into Table.codes, 0: no code
-  u64 pad;
+  u64 pad[2];  // a whole line
 };
 static_assert(OFFSET(Entry, slot) == 32 && OFFSET(Entry, value) == 64 && OFFSET(Entry, nonce) == 96, "");
-static_assert(sizeof(Entry) == 120, "");
+static_assert(sizeof(Entry) == 128, "");
 
 // CodeBlock is a basic block: its static gas, the stack height it needs and how far it grows.
 struct CodeBlock {
