@@ -11,15 +11,13 @@ static constexpr u64 TAG_BUSY = ~0ull; // claimed by an insertion that has not w
 // fold multiplies and adds the halves: each bit of the inputs reaches all bits.
 FN u64 fold(u64 a, u64 b) { return a * b ^ mul_high(a, b); }
 
-FN u32 load32(const u8* p) { return p[0] | (u32)p[1] << 8 | (u32)p[2] << 16 | (u32)p[3] << 24; }
-
 // key_hash hashes a key of the table; never TAG_FREE or TAG_BUSY. Slots are chosen by whoever
 // writes contracts, so that a secret stands on both sides of each product: an input that made
 // one side zero would hash alike whatever stands on the other.
 FN u64 key_hash(u64 seed, u32 kind, const u8 addr[20], const u256& slot) {
   u64 secret = seed * 0x9e3779b97f4a7c15ull + 0xd1b54a32d192ed03ull;
   u64 h = fold(load64(addr) ^ seed, load64(addr + 8) ^ secret);
-  h = fold(h ^ load32(addr + 16), secret ^ (u64)kind << 32);
+  h = fold(h ^ load64(addr + 12), secret ^ (u64)kind << 32);
   if (kind == ENTRY_SLOT) {
     h = fold(h ^ slot.w[0], secret ^ slot.w[1]);
     h = fold(h ^ slot.w[2], secret ^ slot.w[3]);
@@ -29,7 +27,7 @@ FN u64 key_hash(u64 seed, u32 kind, const u8 addr[20], const u256& slot) {
 
 FN bool same_key(const Entry& e, u32 kind, const u8 addr[20], const u256& slot) {
   if (e.kind != kind || load64(e.addr) != load64(addr) || load64(e.addr + 8) != load64(addr + 8) ||
-      load32(e.addr + 16) != load32(addr + 16)) {
+      load64(e.addr + 12) != load64(addr + 12)) {
     return false;
   }
   return kind == ENTRY_ACCOUNT || (e.slot.w[0] == slot.w[0] && e.slot.w[1] == slot.w[1] &&
