@@ -28,6 +28,13 @@ typedef long long i64;
 #define CONST_TABLE static const
 #endif
 
+// UNROLL stands before a short loop whose copies index registers; g++ -O2 would keep the loop.
+#if ON_GPU
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
 // KERNEL(name, Args, threads) { ... } defines a kernel. Its body is run by `lanes` lanes
 // with the arguments `const Args& a, u32 lane, u32 lanes`; a lane takes the items lane,
 // lane + lanes, ... of the a.count that there are. `threads` is the block size that
@@ -111,11 +118,30 @@ FN u64 mul_add(u64 a, u64 b, u64 c, u64* carry) {
 
 // mul_wide is the product of 256-bit numbers.
 FN void mul_wide(u64 r[8], const u64 a[4], const u64 b[4]) {
-  for (int i = 0; i < 8; i++) r[i] = 0;
-  for (int i = 0; i < 4; i++) {
+  UNROLL for (int i = 0; i < 8; i++) r[i] = 0;
+  UNROLL for (int i = 0; i < 4; i++) {
     u64 c = 0;
-    for (int j = 0; j < 4; j++) r[i + j] = mul_add(a[i], b[j], r[i + j], &c);
+    UNROLL for (int j = 0; j < 4; j++) r[i + j] = mul_add(a[i], b[j], r[i + j], &c);
     r[i + 4] = c;
+  }
+}
+
+// square_wide is a 256-bit number's square.
+FN void square_wide(u64 r[8], const u64 a[4]) {
+  r[0] = 0;
+  UNROLL for (int i = 1; i < 8; i++) r[i] = 0;
+  UNROLL for (int i = 0; i < 3; i++) {
+    u64 c = 0;
+    UNROLL for (int j = i + 1; j < 4; j++) r[i + j] = mul_add(a[i], a[j], r[i + j], &c);
+    r[i + 4] = c;
+  }
+  UNROLL for (int i = 7; i; i--) r[i] = r[i] << 1 | r[i - 1] >> 63;
+  u64 c = 0;
+  UNROLL for (int i = 0; i < 4; i++) {
+    u64 hi = 0;
+    u64 lo = mul_add(a[i], a[i], 0, &hi);
+    r[2 * i] = add_carry(r[2 * i], lo, &c);
+    r[2 * i + 1] = add_carry(r[2 * i + 1], hi, &c);
   }
 }
 

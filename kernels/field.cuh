@@ -9,7 +9,7 @@ FN u256 field_load(const u8* p) { // big-endian
   return u256{{load64_be(p + 24), load64_be(p + 16), load64_be(p + 8), load64_be(p)}};
 }
 FN void field_store(u8* p, const u256& a) {
-  for (int i = 0; i < 4; i++) store64_be(p + 24 - 8 * i, a.w[i]);
+  UNROLL for (int i = 0; i < 4; i++) store64_be(p + 24 - 8 * i, a.w[i]);
 }
 FN bool field_is_zero(const u256& a) { return (a.w[0] | a.w[1] | a.w[2] | a.w[3]) == 0; }
 FN bool field_equal(const u256& a, const u256& b) {
@@ -18,12 +18,12 @@ FN bool field_equal(const u256& a, const u256& b) {
 // add_words and sub_words return the carry.
 FN u64 add_words(u256* r, const u256& a, const u256& b) {
   u64 c = 0;
-  for (int i = 0; i < 4; i++) r->w[i] = add_carry(a.w[i], b.w[i], &c);
+  UNROLL for (int i = 0; i < 4; i++) r->w[i] = add_carry(a.w[i], b.w[i], &c);
   return c;
 }
 FN u64 sub_words(u256* r, const u256& a, const u256& b) {
   u64 c = 0;
-  for (int i = 0; i < 4; i++) r->w[i] = sub_borrow(a.w[i], b.w[i], &c);
+  UNROLL for (int i = 0; i < 4; i++) r->w[i] = sub_borrow(a.w[i], b.w[i], &c);
   return c;
 }
 FN bool field_less(const u256& a, const u256& b) {
@@ -33,7 +33,7 @@ FN bool field_less(const u256& a, const u256& b) {
 FN u256 field_select(bool first, const u256& a, const u256& b) {
   u64 m = 0 - (u64)first;
   u256 r;
-  for (int i = 0; i < 4; i++) r.w[i] = (a.w[i] & m) | (b.w[i] & ~m);
+  UNROLL for (int i = 0; i < 4; i++) r.w[i] = (a.w[i] & m) | (b.w[i] & ~m);
   return r;
 }
 
@@ -54,9 +54,9 @@ template <class M> FN u256 reduce_once(const u256& a, u64 carry) {
 template <class M> FN u256 mont_reduce(u64 t[8]) {
   const u64 m[4] = {M::m0, M::m1, M::m2, M::m3};
   u64 top = 0;
-  for (int i = 0; i < 4; i++) {
+  UNROLL for (int i = 0; i < 4; i++) {
     u64 k = t[i] * M::inv, c = 0;
-    for (int j = 0; j < 4; j++) t[i + j] = mul_add(k, m[j], t[i + j], &c);
+    UNROLL for (int j = 0; j < 4; j++) t[i + j] = mul_add(k, m[j], t[i + j], &c);
     t[i + 4] = add_carry(t[i + 4], c, &top);
   }
   return reduce_once<M>(u256{{t[4], t[5], t[6], t[7]}}, top);
@@ -148,7 +148,7 @@ FN i64 gcd_steps(i64 eta, u64 f, u64 g, GcdSteps* t) {
     if (swap) {
       w = f * g * (f * f - 2) & m & 63;
     } else {
-      w = f + ((f + 1 & 4) << 1);
+      w = f + (((f + 1) & 4) << 1);
       w = (0 - w) * g & m & 15;
     }
     g += f * w;
@@ -174,7 +174,7 @@ FN void gcd_update_de(Signed62* d, Signed62* e, const GcdSteps& t, const Signed6
   wide_add_product(&ce, m.v[0], me);
   wide_shift62(&cd);
   wide_shift62(&ce);
-  for (int i = 1; i < 5; i++) {
+  UNROLL for (int i = 1; i < 5; i++) {
     wide_add_product(&cd, t.u, d->v[i]);
     wide_add_product(&cd, t.v, e->v[i]);
     wide_add_product(&cd, m.v[i], md);
@@ -198,7 +198,7 @@ FN void gcd_update_fg(Signed62* f, Signed62* g, const GcdSteps& t) {
   wide_add_product(&cg, t.r, g->v[0]);
   wide_shift62(&cf);
   wide_shift62(&cg);
-  for (int i = 1; i < 5; i++) {
+  UNROLL for (int i = 1; i < 5; i++) {
     wide_add_product(&cf, t.u, f->v[i]);
     wide_add_product(&cf, t.v, g->v[i]);
     wide_add_product(&cg, t.q, f->v[i]);
@@ -213,7 +213,7 @@ FN void gcd_update_fg(Signed62* f, Signed62* g, const GcdSteps& t) {
 }
 
 FN void signed62_carry(Signed62* a) {
-  for (int i = 0; i < 4; i++) {
+  UNROLL for (int i = 0; i < 4; i++) {
     a->v[i + 1] += a->v[i] >> 62;
     a->v[i] &= (i64)MASK62;
   }
@@ -224,7 +224,7 @@ CALL_FN u256 field_inverse(u256 x, u256 modulus) {
   Signed62 m = to_signed62(modulus), f = m, g = to_signed62(x);
   Signed62 d = {{0, 0, 0, 0, 0}}, e = {{1, 0, 0, 0, 0}};
   u64 m_inverse = modulus.w[0]; // right in 3 bits; each step doubles them
-  for (int i = 0; i < 5; i++) m_inverse *= 2 - modulus.w[0] * m_inverse;
+  UNROLL for (int i = 0; i < 5; i++) m_inverse *= 2 - modulus.w[0] * m_inverse;
   i64 eta = -1;
   while (g.v[0] | g.v[1] | g.v[2] | g.v[3] | g.v[4]) {
     GcdSteps t;
@@ -234,10 +234,10 @@ CALL_FN u256 field_inverse(u256 x, u256 modulus) {
   }
   // f is 1 or -1, and d its inverse's share, in (-2m, m).
   i64 negative = d.v[4] >> 63, negate = f.v[4] >> 63;
-  for (int i = 0; i < 5; i++) d.v[i] = ((d.v[i] + (m.v[i] & negative)) ^ negate) - negate;
+  UNROLL for (int i = 0; i < 5; i++) d.v[i] = ((d.v[i] + (m.v[i] & negative)) ^ negate) - negate;
   signed62_carry(&d);
   negative = d.v[4] >> 63;
-  for (int i = 0; i < 5; i++) d.v[i] += m.v[i] & negative;
+  UNROLL for (int i = 0; i < 5; i++) d.v[i] += m.v[i] & negative;
   signed62_carry(&d);
   return u256{{(u64)d.v[0] | (u64)d.v[1] << 62, (u64)d.v[1] >> 2 | (u64)d.v[2] << 60,
                (u64)d.v[2] >> 4 | (u64)d.v[3] << 58, (u64)d.v[3] >> 6 | (u64)d.v[4] << 56}};
