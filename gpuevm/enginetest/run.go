@@ -29,6 +29,7 @@ func Run(t *testing.T, engine gpuevm.Engine) {
 	t.Run("trust-nonce", func(t *testing.T) { runTrustNonce(t, engine) })
 	t.Run("system-calls", func(t *testing.T) { runSystemCalls(t, engine) })
 	t.Run("broken-state", func(t *testing.T) { runBrokenState(t, engine) })
+	t.Run("hostile", func(t *testing.T) { runHostile(t, engine) })
 	t.Run("cancel", func(t *testing.T) { runCancel(t, engine) })
 	t.Run("state-tests", func(t *testing.T) { runStateTests(t, engine) })
 	t.Run("precompiles", func(t *testing.T) { runVectors(t, engine) })
