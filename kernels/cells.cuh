@@ -263,7 +263,8 @@ struct RunArgs {
 static_assert(OFFSET(RunArgs, table) == 104 && sizeof(RunArgs) == 272, "");
 
 // UpsertArgs are the arguments of the kernel upsert_entries: entries with distinct keys, whose
-// tags the kernel computes, go into the table in place of what it has under their keys.
+// tags the kernel computes, go into the table in place of what it has under their keys;
+// entries of kind 0 are skipped.
 struct UpsertArgs {
   u32 count, pad;
   u64 from;   // Entry[]
