@@ -116,7 +116,10 @@ FN u64 mul_add(u64 a, u64 b, u64 c, u64* carry) {
 }
 #endif
 
-// mul_wide is the product of 256-bit numbers.
+// Wide arithmetic on four words, least significant first. ptx.cuh says what each does.
+#if ON_GPU
+#include "ptx.cuh"
+#else
 FN void mul_wide(u64 r[8], const u64 a[4], const u64 b[4]) {
   UNROLL for (int i = 0; i < 8; i++) r[i] = 0;
   UNROLL for (int i = 0; i < 4; i++) {
@@ -125,8 +128,6 @@ FN void mul_wide(u64 r[8], const u64 a[4], const u64 b[4]) {
     r[i + 4] = c;
   }
 }
-
-// square_wide is a 256-bit number's square.
 FN void square_wide(u64 r[8], const u64 a[4]) {
   r[0] = 0;
   UNROLL for (int i = 1; i < 8; i++) r[i] = 0;
@@ -144,6 +145,25 @@ FN void square_wide(u64 r[8], const u64 a[4]) {
     r[2 * i + 1] = add_carry(r[2 * i + 1], hi, &c);
   }
 }
+FN u64 mul_word_add(u64 r[4], const u64 a[4], u64 k, const u64 c[4]) {
+  u64 carry = 0;
+  UNROLL for (int i = 0; i < 4; i++) r[i] = mul_add(a[i], k, c[i], &carry);
+  return carry;
+}
+FN u64 mul_short_add(u64 r[4], const u64 a[4], u32 k, const u64 c[4]) {
+  return mul_word_add(r, a, 1ull << 32 | k, c);
+}
+FN u64 add_wide(u64 r[4], const u64 a[4], const u64 b[4]) {
+  u64 c = 0;
+  UNROLL for (int i = 0; i < 4; i++) r[i] = add_carry(a[i], b[i], &c);
+  return c;
+}
+FN u64 sub_wide(u64 r[4], const u64 a[4], const u64 b[4]) {
+  u64 c = 0;
+  UNROLL for (int i = 0; i < 4; i++) r[i] = sub_borrow(a[i], b[i], &c);
+  return c;
+}
+#endif
 
 #if ON_GPU
 FN int leading_zeros(u64 x) { return __clzll((long long)x); } // 64 of 0

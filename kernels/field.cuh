@@ -16,16 +16,8 @@ FN bool field_equal(const u256& a, const u256& b) {
   return ((a.w[0] ^ b.w[0]) | (a.w[1] ^ b.w[1]) | (a.w[2] ^ b.w[2]) | (a.w[3] ^ b.w[3])) == 0;
 }
 // add_words and sub_words return the carry.
-FN u64 add_words(u256* r, const u256& a, const u256& b) {
-  u64 c = 0;
-  UNROLL for (int i = 0; i < 4; i++) r->w[i] = add_carry(a.w[i], b.w[i], &c);
-  return c;
-}
-FN u64 sub_words(u256* r, const u256& a, const u256& b) {
-  u64 c = 0;
-  UNROLL for (int i = 0; i < 4; i++) r->w[i] = sub_borrow(a.w[i], b.w[i], &c);
-  return c;
-}
+FN u64 add_words(u256* r, const u256& a, const u256& b) { return add_wide(r->w, a.w, b.w); }
+FN u64 sub_words(u256* r, const u256& a, const u256& b) { return sub_wide(r->w, a.w, b.w); }
 FN bool field_less(const u256& a, const u256& b) {
   u256 d;
   return sub_words(&d, a, b) != 0;
@@ -55,8 +47,7 @@ template <class M> FN u256 mont_reduce(u64 t[8]) {
   const u64 m[4] = {M::m0, M::m1, M::m2, M::m3};
   u64 top = 0;
   UNROLL for (int i = 0; i < 4; i++) {
-    u64 k = t[i] * M::inv, c = 0;
-    UNROLL for (int j = 0; j < 4; j++) t[i + j] = mul_add(k, m[j], t[i + j], &c);
+    u64 c = mul_word_add(t + i, m, t[i] * M::inv, t + i);
     t[i + 4] = add_carry(t[i + 4], c, &top);
   }
   return reduce_once<M>(u256{{t[4], t[5], t[6], t[7]}}, top);

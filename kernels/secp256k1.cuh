@@ -30,10 +30,8 @@ FN u256 k1_p() { return u256{{0 - K1_C, ~0ull, ~0ull, ~0ull}}; }
 // k1_fold adds carry * 2^256 mod p, and once more where that wraps.
 FN u256 k1_fold(const u256& a, u64 carry) {
   u256 r;
-  u64 c = 0;
-  r.w[0] = add_carry(a.w[0], (0 - carry) & K1_C, &c);
-  UNROLL for (int i = 1; i < 4; i++) r.w[i] = add_carry(a.w[i], 0, &c);
-  r.w[0] += (0 - c) & K1_C;
+  carry = add_words(&r, a, u256{{(0 - carry) & K1_C, 0, 0, 0}});
+  r.w[0] += (0 - carry) & K1_C;
   return r;
 }
 FN u256 k1_add(const u256& a, const u256& b) {
@@ -43,36 +41,28 @@ FN u256 k1_add(const u256& a, const u256& b) {
 }
 FN u256 k1_sub(const u256& a, const u256& b) {
   u256 d;
-  u64 c = 0;
   u64 borrow = sub_words(&d, a, b);
-  d.w[0] = sub_borrow(d.w[0], (0 - borrow) & K1_C, &c);
-  UNROLL for (int i = 1; i < 4; i++) d.w[i] = sub_borrow(d.w[i], 0, &c);
-  d.w[0] -= (0 - c) & K1_C;
+  borrow = sub_words(&d, d, u256{{(0 - borrow) & K1_C, 0, 0, 0}});
+  d.w[0] -= (0 - borrow) & K1_C;
   return d;
 }
 FN u256 k1_negate(const u256& a) { return k1_sub(u256{{0, 0, 0, 0}}, a); }
 FN u256 k1_half(const u256& a) {
-  u64 odd = 0 - (a.w[0] & 1), c = 0;
+  u64 odd = 0 - (a.w[0] & 1);
   u256 s;
-  s.w[0] = add_carry(a.w[0], odd & (0 - K1_C), &c);
-  UNROLL for (int i = 1; i < 4; i++) s.w[i] = add_carry(a.w[i], odd, &c);
+  u64 c = add_words(&s, a, u256{{odd & (0 - K1_C), odd, odd, odd}});
   return u256{{s.w[0] >> 1 | s.w[1] << 63, s.w[1] >> 1 | s.w[2] << 63, s.w[2] >> 1 | s.w[3] << 63,
                s.w[3] >> 1 | c << 63}};
 }
 // k1_reduce brings a product below 2^256.
 FN u256 k1_reduce(const u64 t[8]) {
   u256 r;
-  u64 c = 0, d = 0;
-  UNROLL for (int i = 0; i < 4; i++) r.w[i] = mul_add(t[4 + i], K1_C, t[i], &c);
-  // c has 34 bits: what it adds ends below 2^68, so that a last carry finds small words.
-  r.w[0] = mul_add(c, K1_C, r.w[0], &d);
-  c = 0;
-  r.w[1] = add_carry(r.w[1], d, &c);
-  r.w[2] = add_carry(r.w[2], 0, &c);
-  r.w[3] = add_carry(r.w[3], 0, &c);
-  d = (0 - c) & K1_C;
-  r.w[0] += d;
-  r.w[1] += r.w[0] < d;
+  u64 high = mul_short_add(r.w, t + 4, (u32)K1_C, t);
+  // high has 34 bits: where what it adds wraps, small words are left for the last carry.
+  u64 carry = add_words(&r, r, u256{{high * K1_C, mul_high(high, K1_C), 0, 0}});
+  u64 last = (0 - carry) & K1_C;
+  r.w[0] += last;
+  r.w[1] += r.w[0] < last;
   return r;
 }
 FN u256 k1_mul(const u256& a, const u256& b) {
