@@ -14,6 +14,21 @@ type StateView interface {
 	Code(hash common.Hash) ([]byte, error)
 }
 
+// Tracked is a StateView that knows what sets it apart from a view before it, so that
+// who keeps cells of the states that it has seen need not drop them all.
+type Tracked interface {
+	StateView
+	// Since lists the keys whose values may differ from those in the view that gave out
+	// mark; ok is false where that can't be told, as it can't of a nil mark. now marks
+	// this view. A value that changes while the view is in use (a scheduler's guess at a
+	// state may) changes before the key is listed, so that who reads a stale value learns
+	// of it from the next view.
+	Since(mark Mark) (changed []Key, now Mark, ok bool)
+}
+
+// Mark stands for a view. Only views know what is in it.
+type Mark any
+
 // Observation says what a transaction learned from reading a cell.
 type Observation uint8
 

@@ -1,17 +1,17 @@
 package device
 
 import (
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/gpuevm/gpuevm/gpuevm"
 )
 
-// packer gathers the transactions of a batch for the bus. Its memory is used again.
+// packer gathers the transactions of a batch for the bus.
 type packer struct {
 	txs   []txIn
 	bytes []byte
+	auths []common.Address // authorities: they will be looked up
 }
-
-func (p *packer) reset() { p.txs, p.bytes = p.txs[:0], p.bytes[:0] }
 
 // systemGas is what a call by the protocol gets.
 const systemGas = 30_000_000
@@ -79,6 +79,9 @@ func (p *packer) putLists(b *block, tx *gpuevm.Tx, in *txIn) {
 	for i := range tx.Auths {
 		a := b.authorisation(&tx.Auths[i])
 		p.put(bytesOf(&a))
+		if a.valid != 0 {
+			p.auths = append(p.auths, a.authority)
+		}
 	}
 }
 

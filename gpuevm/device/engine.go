@@ -1,0 +1,273 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gpuevm/gpuevm/gpuevm"
+	"github.com/gpuevm/gpuevm/gpuevm/cuda"
+)
+
+// Options say how an Engine uses its device. The zero value of a field means its default.
+type Options struct {
+	// CPU runs what the device can't. Required.
+	CPU gpuevm.Engine
+	// Reopen opens the device again after a fault. Nil: a fault retires the engine.
+	Reopen func() (cuda.Device, error)
+	// MaxFaults is how many faults in a row retire the engine. Default: 3.
+	MaxFaults int
+	// SpotCheck makes the CPU Engine run one transaction of every so manieth batch too and
+	// compares. Default: 64; negative: never.
+	SpotCheck int
+	// MinBatch is the size from which a batch is worth a launch. Default: 1.
+	MinBatch int
+	// MaxBatch is the size from which a batch is cut. Default: 32768.
+	MaxBatch int
+	// Rounds is how often a batch is launched again with state that it missed. Default: 256.
+	Rounds int
+	// StepLimit is how many basic blocks a transaction may enter; beyond it one core of
+	// the CPU is quicker. Default: 4 million on the host, 1 million on a GPU.
+	StepLimit uint64
+	// TableEntries is the largest state table, a power of 2, 128 bytes an entry.
+	// Default: 1<<22.
+	TableEntries int
+	// CodeBytes is the memory for contract codes. Default: 64 MB.
+	CodeBytes int
+	// ArenaBytes is the memory for a batch's results at first; it grows. Default: 1 MB.
+	ArenaBytes int
+	// ScratchBytes bounds the scratch of one class. Default: an eighth of the device's memory.
+	ScratchBytes uint64
+	// Log is told of faults. Default: slog.Default().
+	Log *slog.Logger
+}
+
+func (o *Options) fill(info *cuda.Info) {
+	steps := uint64(1 << 20)
+	if info.Kind == "host" {
+		steps = 1 << 22
+	}
+	for _, d := range []struct {
+		field *int
+		value int
+	}{
+		{&o.MaxFaults, 3}, {&o.SpotCheck, 64}, {&o.MinBatch, 1}, {&o.MaxBatch, 1 << 15}, {&o.Rounds, 256},
+		{&o.TableEntries, 1 << 22}, {&o.CodeBytes, 64 << 20}, {&o.ArenaBytes, 1 << 20},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	if o.StepLimit == 0 {
+		o.StepLimit = steps
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+}
+
+// Engine executes transactions on a device. It is safe for concurrent use: packing and
+// unpacking run side by side, the device itself is used by one batch at a time.
+type Engine struct {
+	options Options
+	count   counters
+
+	mu      sync.Mutex
+	machine *machine // nil: to be opened again, or retired
+	info    cuda.Info
+	retired bool
+
+	row  atomic.Int64 // faults since the last good batch
+	turn atomic.Int64 // good batches, for spot checks
+}
+
+// New returns an engine on an open device, which it closes in the end.
+func New(dev cuda.Device, o Options) (*Engine, error) {
+	if o.CPU == nil {
+		return nil, errors.New("device: no engine to fall back on")
+	}
+	e := &Engine{options: o, info: dev.Info()}
+	e.options.fill(&e.info)
+	var err error
+	e.machine, err = newMachine(dev, &e.options, &e.count)
+	return e, err
+}
+
+// Info says what the device is.
+func (e *Engine) Info() cuda.Info {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.info
+}
+
+// Stats says what became of all transactions so far.
+func (e *Engine) Stats() Stats { return e.count.stats() }
+
+// Close gives the device back.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.retired = true
+	if e.machine == nil {
+		return nil
+	}
+	m := e.machine
+	e.machine = nil
+	return m.close()
+}
+
+// Execute implements gpuevm.Engine.
+func (e *Engine) Execute(ctx context.Context, env *gpuevm.BlockEnv, txs []gpuevm.Tx, pre gpuevm.StateView) ([]gpuevm.Result, error) {
+	start := time.Now()
+	defer func() { e.count.wall.Add(int64(time.Since(start))) }()
+	results := make([]gpuevm.Result, len(txs))
+	block, _ := newBlock(env)
+	for from := 0; from < len(txs); from += e.options.MaxBatch {
+		to := min(from+e.options.MaxBatch, len(txs))
+		b := &batch{env: env, block: block, txs: txs[from:to], pre: pre, results: results[from:to]}
+		if err := e.execute(ctx, b); err != nil {
+			return nil, err
+		}
+	}
+	return results, ctx.Err()
+}
+
+// execute runs one batch: on the device what the device can run, then the rest.
+func (e *Engine) execute(ctx context.Context, b *batch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	e.count.batches.Add(1)
+	e.count.txs.Add(int64(len(b.txs)))
+	b.pack()
+	refused := len(b.left)
+	err := e.attempt(ctx, b)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		b.left = b.left[:refused]
+		for _, i := range b.index {
+			b.leave(i, reasonOfError(err))
+		}
+	}
+	e.count.onDevice.Add(int64(len(b.txs) - len(b.left)))
+	return e.takeOver(ctx, b)
+}
+
+var (
+	errRetired = errors.New("device: retired")
+	errSmall   = errors.New("device: batch too small")
+)
+
+func reasonOfError(err error) Reason {
+	switch {
+	case errors.Is(err, errRetired):
+		return Retired
+	case errors.Is(err, errSmall):
+		return Small
+	}
+	return Fault
+}
+
+// attempt runs the packed part of a batch on the device. After an error there is no result.
+func (e *Engine) attempt(ctx context.Context, b *batch) error {
+	switch {
+	case len(b.index) == 0:
+		return nil
+	case len(b.index) < e.options.MinBatch:
+		return errSmall
+	}
+	m, err := e.occupy(ctx, b)
+	if err == nil && !b.unpack() {
+		err = errors.New("device: a result that is none")
+	}
+	if err == nil && e.checks() {
+		err = e.spotCheck(ctx, b)
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errRetired) {
+		e.fault(m, err)
+	} else if err == nil {
+		e.row.Store(0)
+	}
+	return err
+}
+
+// occupy runs a batch on the machine, alone.
+func (e *Engine) occupy(ctx context.Context, b *batch) (*machine, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m, err := e.open()
+	if err == nil {
+		err = b.run(ctx, m)
+	}
+	return m, err
+}
+
+// checks reports whether it is a batch's turn to be checked.
+func (e *Engine) checks() bool {
+	n := int64(e.options.SpotCheck)
+	return n > 0 && e.turn.Add(1)%n == 0
+}
+
+// open returns the machine, a new one after a fault.
+func (e *Engine) open() (*machine, error) {
+	if e.machine != nil {
+		return e.machine, nil
+	}
+	if e.retired || e.options.Reopen == nil {
+		return nil, errRetired
+	}
+	dev, err := e.options.Reopen()
+	if err != nil {
+		return nil, fmt.Errorf("reopen: %w", err)
+	}
+	m, err := newMachine(dev, &e.options, &e.count)
+	if err != nil {
+		_ = dev.Close()
+		return nil, err
+	}
+	e.count.reopened.Add(1)
+	e.machine, e.info = m, dev.Info()
+	return m, nil
+}
+
+// fault closes a machine, whose memory can't be trusted any more.
+func (e *Engine) fault(m *machine, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.count.faults.Add(1)
+	row := e.row.Add(1)
+	if m != nil && e.machine == m { // or somebody else has closed it
+		_ = m.close() // what it says now has no more value
+		e.machine = nil
+	}
+	if int(row) >= e.options.MaxFaults || e.options.Reopen == nil {
+		e.retired = true
+	}
+	e.options.Log.Warn("device fault: the CPU engine takes over", "device", e.info.Name, "error", err, "inARow", row, "retired", e.retired)
+}
+
+// takeOver runs on the CPU Engine what is left.
+func (e *Engine) takeOver(ctx context.Context, b *batch) error {
+	if len(b.left) == 0 {
+		return nil
+	}
+	txs := make([]gpuevm.Tx, len(b.left))
+	for i, l := range b.left {
+		txs[i] = b.txs[l.tx]
+		e.count.takenOver[l.reason].Add(1)
+	}
+	results, err := e.options.CPU.Execute(ctx, b.env, txs, b.pre)
+	if err != nil {
+		return err
+	}
+	for i, l := range b.left {
+		b.results[l.tx] = results[i]
+	}
+	return nil
+}
