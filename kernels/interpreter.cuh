@@ -299,7 +299,7 @@ FN void give_answer(Evm& e, Machine& m, bool is_create, const Answer& a, u32 cre
   } else {
     e.return_size = 0;
   }
-  e.error = ERR_NONE;
+  if (!e.stop) e.error = ERR_NONE; // else it says why
   set(e, m.top++, word);
 }
 
