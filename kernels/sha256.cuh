@@ -1,8 +1,8 @@
-// SHA-256 (FIPS 180-4).
+// SHA-256.
 #pragma once
 #include "dialect.cuh"
 
-CONST_TABLE u32 SHA256_K[64] = {
+CONST_TABLE u32 SHA256_ROUND[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -13,44 +13,69 @@ CONST_TABLE u32 SHA256_K[64] = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-FN u32 rotate_right32(u32 x, int n) { return rotate_left32(x, 32 - n); }
-
-FN void sha256_block(u32 h[8], const u8* p) {
-  u32 w[16], v[8];
-  for (int i = 0; i < 16; i++) w[i] = (u32)p[4 * i] << 24 | (u32)p[4 * i + 1] << 16 | (u32)p[4 * i + 2] << 8 | p[4 * i + 3];
-  for (int i = 0; i < 8; i++) v[i] = h[i];
-  for (int i = 0; i < 64; i++) {
-    u32 x = w[i % 16];
-    if (i >= 16) {
-      u32 a = w[(i + 1) % 16], b = w[(i + 14) % 16];
-      x += (rotate_right32(a, 7) ^ rotate_right32(a, 18) ^ a >> 3) + w[(i + 9) % 16] +
-           (rotate_right32(b, 17) ^ rotate_right32(b, 19) ^ b >> 10);
-      w[i % 16] = x;
-    }
-    u32 t1 = v[7] + (rotate_right32(v[4], 6) ^ rotate_right32(v[4], 11) ^ rotate_right32(v[4], 25)) +
-             ((v[4] & v[5]) ^ (~v[4] & v[6])) + SHA256_K[i] + x;
-    u32 t2 = (rotate_right32(v[0], 2) ^ rotate_right32(v[0], 13) ^ rotate_right32(v[0], 22)) +
-             ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
-    for (int k = 7; k > 0; k--) v[k] = v[k - 1];
-    v[4] += t1;
-    v[0] = t1 + t2;
+// padded_word is four bytes at `at` of a message of n bytes that is followed by 0x80 and
+// zeros, least significant byte first. (The length at the end is not in it.)
+FN u32 padded_word(const u8* in, u64 n, u64 at) {
+  if (at + 4 <= n) {
+    const u8* p = in + at;
+    return (u32)p[0] | (u32)p[1] << 8 | (u32)p[2] << 16 | (u32)p[3] << 24;
   }
-  for (int i = 0; i < 8; i++) h[i] += v[i];
+  if (at > n) return 0;
+  u32 w = 0x80;
+  for (u64 i = n; i > at; i--) w = w << 8 | in[i - 1];
+  return w;
+}
+
+FN void sha256_step(u32 a, u32 b, u32 c, u32* d, u32 e, u32 f, u32 g, u32* h, u32 kw) {
+  u32 t = *h + kw + (rotate_left32(e, 26) ^ rotate_left32(e, 21) ^ rotate_left32(e, 7)) + ((e & f) ^ (~e & g));
+  *d += t;
+  *h = t + (rotate_left32(a, 30) ^ rotate_left32(a, 19) ^ rotate_left32(a, 10)) + ((a & b) ^ (a & c) ^ (b & c));
+}
+
+// sha256_block takes a block's words; it leaves w undefined.
+FN void sha256_block(u32 s[8], u32 w[16]) {
+  u32 a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f = s[5], g = s[6], h = s[7];
+  for (int r = 0; r < 64; r += 16) {
+    const u32* k = SHA256_ROUND + r;
+    UNROLL for (int i = 0; i < 16; i += 8) {
+      sha256_step(a, b, c, &d, e, f, g, &h, k[i] + w[i]);
+      sha256_step(h, a, b, &c, d, e, f, &g, k[i + 1] + w[i + 1]);
+      sha256_step(g, h, a, &b, c, d, e, &f, k[i + 2] + w[i + 2]);
+      sha256_step(f, g, h, &a, b, c, d, &e, k[i + 3] + w[i + 3]);
+      sha256_step(e, f, g, &h, a, b, c, &d, k[i + 4] + w[i + 4]);
+      sha256_step(d, e, f, &g, h, a, b, &c, k[i + 5] + w[i + 5]);
+      sha256_step(c, d, e, &f, g, h, a, &b, k[i + 6] + w[i + 6]);
+      sha256_step(b, c, d, &e, f, g, h, &a, k[i + 7] + w[i + 7]);
+    }
+    if (r == 48) break;
+    UNROLL for (int i = 0; i < 16; i += 8)
+      UNROLL for (int j = i; j < i + 8; j++) {
+        u32 x = w[(j + 1) % 16], y = w[(j + 14) % 16];
+        w[j] += (rotate_left32(x, 25) ^ rotate_left32(x, 14) ^ x >> 3) + w[(j + 9) % 16] +
+                (rotate_left32(y, 15) ^ rotate_left32(y, 13) ^ y >> 10);
+      }
+  }
+  s[0] += a, s[1] += b, s[2] += c, s[3] += d, s[4] += e, s[5] += f, s[6] += g, s[7] += h;
 }
 
 CALL_FN void sha256(u8 out[32], const u8* in, u64 n) {
-  u32 h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  u64 bits = n * 8;
-  for (; n >= 64; n -= 64, in += 64) sha256_block(h, in);
-  u8 last[64];
-  fill_bytes(last, 0, 64);
-  copy_bytes(last, in, n);
-  last[n] = 0x80;
-  if (n >= 56) {
-    sha256_block(h, last);
-    fill_bytes(last, 0, 64);
+  u32 s[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  u64 size = (n + 9 + 63) / 64 * 64; // with the padding
+  for (u64 at = 0; at < size; at += 64) {
+    u32 w[16];
+    if (at + 64 <= n && ((u64)in & 3) == 0) {
+      UNROLL for (int i = 0; i < 16; i++) w[i] = swap32(((const u32*)(in + at))[i]);
+    } else {
+      UNROLL for (int i = 0; i < 16; i++) w[i] = swap32(padded_word(in, n, at + 4 * i));
+    }
+    if (at + 64 == size) {
+      w[14] = (u32)(n >> 29);
+      w[15] = (u32)(n << 3);
+    }
+    sha256_block(s, w);
   }
-  store64_be(last + 56, bits);
-  sha256_block(h, last);
-  for (int i = 0; i < 4; i++) store64_be(out + 8 * i, (u64)h[2 * i] << 32 | h[2 * i + 1]);
+  UNROLL for (int i = 0; i < 8; i++) {
+    u8* p = out + 4 * i;
+    p[0] = (u8)(s[i] >> 24), p[1] = (u8)(s[i] >> 16), p[2] = (u8)(s[i] >> 8), p[3] = (u8)s[i];
+  }
 }
