@@ -21,6 +21,7 @@ type overlay struct {
 	base   gpuevm.StateView
 	shards [shardCount]shard
 	codes  sync.Map // common.Hash -> []byte: deployed in this block
+	trail  trail
 }
 
 const shardCount = 64
@@ -174,6 +175,7 @@ func (o *overlay) publish(tx int32, d *gpuevm.StateDiff) {
 		o.pend(tx, &d.Adds[i], true)
 	}
 	o.deploy(d)
+	o.trail.published(tx, d)
 }
 
 func (o *overlay) pend(tx int32, w *gpuevm.Cell, add bool) {
@@ -206,6 +208,7 @@ func (o *overlay) withdraw(tx int32, d *gpuevm.StateDiff) {
 			a.mu.Unlock()
 		}
 	}
+	o.trail.withdrawn(tx, d)
 }
 
 func (a *cells) unwipe(tx int32) {
@@ -235,6 +238,7 @@ func (o *overlay) apply(tx int32, d *gpuevm.StateDiff) error {
 		}
 	}
 	o.deploy(d)
+	o.trail.applied(tx, d)
 	return nil
 }
 
