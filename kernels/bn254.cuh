@@ -48,8 +48,25 @@ struct Fp2 {
   u256 re, im;
 };
 
-FN Fp2 fp2_add(const Fp2& a, const Fp2& b) { return Fp2{bn_add(a.re, b.re), bn_add(a.im, b.im)}; }
-FN Fp2 fp2_sub(const Fp2& a, const Fp2& b) { return Fp2{bn_sub(a.re, b.re), bn_sub(a.im, b.im)}; }
+// Called through pointers: there are hundreds of them.
+CALL_FN void fp2_sum(Fp2* r, const Fp2* a, const Fp2* b) {
+  r->re = bn_add(a->re, b->re);
+  r->im = bn_add(a->im, b->im);
+}
+CALL_FN void fp2_difference(Fp2* r, const Fp2* a, const Fp2* b) {
+  r->re = bn_sub(a->re, b->re);
+  r->im = bn_sub(a->im, b->im);
+}
+FN Fp2 fp2_add(const Fp2& a, const Fp2& b) {
+  Fp2 r;
+  fp2_sum(&r, &a, &b);
+  return r;
+}
+FN Fp2 fp2_sub(const Fp2& a, const Fp2& b) {
+  Fp2 r;
+  fp2_difference(&r, &a, &b);
+  return r;
+}
 FN Fp2 fp2_twice(const Fp2& a) { return fp2_add(a, a); }
 FN Fp2 fp2_half(const Fp2& a) { return Fp2{bn_half(a.re), bn_half(a.im)}; }
 FN Fp2 fp2_zero() { return Fp2{bn_zero(), bn_zero()}; }
