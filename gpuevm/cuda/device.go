@@ -11,30 +11,44 @@ import (
 // Ptr is an address in a device's memory. 0 is no address.
 type Ptr uint64
 
-// Device runs kernels. What is asked of one stream happens in order; Sync waits for it. An
-// error of a copy or launch may come out at a later call. After ErrLost a device answers
-// nothing but ErrLost. A Device is safe for concurrent use.
+// Device runs kernels. What is asked of one stream happens in order, some time before Sync
+// of that stream returns; streams do not wait for each other. An error of a copy or launch
+// may come out at a later call, at the latest at Sync. After ErrLost a device answers
+// nothing but ErrLost: close it and open it again. A Device is safe for concurrent use.
 type Device interface {
 	Info() Info
-	// Alloc returns zeroed memory, aligned to 256 bytes.
+	// Alloc returns zeroed memory, aligned to 256 bytes. What is never touched costs little
+	// on the host.
 	Alloc(bytes int) (Ptr, error)
+	// Free waits for what uses the memory.
 	Free(Ptr) error
-	// HostAlloc returns host memory that copies fast (page-locked for a GPU).
+	// HostAlloc returns host memory that copies fast (page-locked for a GPU). It is gone
+	// after HostFree or Close.
 	HostAlloc(bytes int) ([]byte, error)
 	HostFree([]byte) error
-	// NewStream makes a queue; Stream(0) is always there.
+	// NewStream makes a queue, which lives as long as the device; Stream 0 is always there.
 	NewStream() (Stream, error)
-	// Upload and Download copy len bytes. The host's side must stay until the stream is
-	// synchronised.
+	// Upload and Download copy len bytes. The host's side must not be touched until the
+	// stream is synchronised.
 	Upload(s Stream, dst Ptr, src []byte) error
 	Download(s Stream, dst []byte, src Ptr) error
 	Zero(s Stream, dst Ptr, bytes int) error
-	// Launch runs a kernel of a source file with that many lanes (rounded up to whole
-	// blocks on a GPU). args is the kernel's argument struct.
+	// Load makes a source ready, which Launch does by itself for a file of package kernels.
+	// With a text, that is the source; it may include the kernels' headers, and is compiled
+	// here and now. Loading a name again replaces what it stood for.
+	Load(source, text string) error
+	// Unload forgets a source, when nothing that was launched from it is left to run.
+	Unload(source string) error
+	// Lanes is how many lanes of a kernel run at once.
+	Lanes(source, kernel string) (int, error)
+	// Launch runs a kernel of a source with that many lanes (on a GPU rounded up to whole
+	// blocks of the size in the kernel's launch bounds). args is the kernel's argument
+	// struct, copied before Launch returns.
 	Launch(s Stream, source, kernel string, lanes int, args []byte) error
 	// Sync waits for a stream and returns the time that its kernels took since the last
-	// Sync.
+	// Sync, which is less than the wall clock by the copies and the way there.
 	Sync(s Stream) (kernels time.Duration, err error)
+	// Close waits for what runs, and frees everything.
 	Close() error
 }
 
@@ -48,13 +62,25 @@ type Info struct {
 	Driver     string // driver or compiler, with version
 	Capability string // "9.0"; empty on the host
 	Memory     uint64 // bytes
-	Lanes      int    // lanes that run at once
+	Lanes      int    // lanes that run at once, of a kernel that needs few registers
 	Warp       int    // lanes that run in step: 32, or 1 on the host
 	Startup    time.Duration
+	Loaded     []Loaded // so far
+}
+
+// Loaded says how a source came onto the device.
+type Loaded struct {
+	Source string
+	From   string // "cubin sm_90", "PTX compute_80", "NVRTC", "compiled", "cached"
+	Took   time.Duration
 }
 
 var (
 	ErrLost     = errors.New("device lost")
 	ErrNoDevice = errors.New("no device")
 	ErrMemory   = errors.New("out of device memory")
+	ErrClosed   = errors.New("device closed")
 )
+
+// ErrNoCompiler: a text can't be compiled here.
+var ErrNoCompiler = errors.New("no compiler for kernels")

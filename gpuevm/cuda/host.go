@@ -1,239 +1,306 @@
 package cuda
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io/fs"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
-	"strings"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
-	"github.com/gpuevm/gpuevm/kernels"
 )
 
 // host is this machine's cores as a device: kernel sources compiled by the system's C++
 // compiler, lanes on goroutines. Its memory is mapped, so that what is never touched costs
-// nothing.
+// nothing, and ends at a page that may not be touched, so that a kernel that runs past the
+// end stops the process instead of spoiling a neighbour.
 type host struct {
 	info     Info
-	compiler string
-	version  string
-	flags    []string
+	compiler *compiler
 
-	mu      sync.Mutex
-	blocks  map[Ptr][]byte
-	kernels map[string]func(args unsafe.Pointer, lane, lanes uint32)
-	libs    map[string]uintptr
-	spent   time.Duration
+	// use is held for reading by calls, for writing by what ends them: Close.
+	use     sync.RWMutex
+	closed  bool
+	mu      sync.Mutex // the rest
+	queues  []*queue
+	blocks  map[Ptr]block
+	modules map[string]*hostModule
 }
 
-// OpenHost opens the host device. It needs g++ or clang++, or what CXX names.
+// block is memory that was allocated: `bytes` from its address, the mapping around it.
+type block struct {
+	bytes   int
+	mapping []byte
+}
+
+// hostModule is a shared object.
+type hostModule struct {
+	library uintptr
+	mu      sync.Mutex
+	kernels map[string]laneFunc
+}
+
+type laneFunc func(args unsafe.Pointer, lane, lanes uint32)
+
+// OpenHost opens the host device. It needs g++ or clang++, or what CXX names. With
+// GPUEVM_SANITIZE set to g++'s names of sanitizers, kernels are built with them and stop the
+// process at what they find; "address" needs its library preloaded (see `make sanitize`).
 func OpenHost() (Device, error) {
 	start := time.Now()
-	h := &host{
-		blocks:  make(map[Ptr][]byte),
-		kernels: make(map[string]func(unsafe.Pointer, uint32, uint32)),
-		libs:    make(map[string]uintptr),
-		flags:   []string{"-x", "c++", "-std=c++17", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-fno-strict-aliasing"},
-	}
-	if err := h.findCompiler(); err != nil {
+	c, err := findCompiler()
+	if err != nil {
 		return nil, err
 	}
 	n := runtime.GOMAXPROCS(0)
-	h.info = Info{Kind: "host", Name: fmt.Sprintf("%d cores", n), Driver: h.version, Lanes: n, Warp: 1, Startup: time.Since(start)}
+	h := &host{
+		compiler: c,
+		queues:   []*queue{newQueue()},
+		blocks:   make(map[Ptr]block),
+		modules:  make(map[string]*hostModule),
+		info:     Info{Kind: "host", Name: fmt.Sprintf("%d cores", n), Driver: c.version, Memory: hostMemory(), Lanes: n, Warp: 1},
+	}
+	h.info.Startup = time.Since(start)
 	return h, nil
 }
 
-func (h *host) findCompiler() error {
-	names := []string{"g++", "clang++"}
-	if cxx := os.Getenv("CXX"); cxx != "" {
-		names = []string{cxx}
+func hostMemory() uint64 {
+	var info syscall.Sysinfo_t
+	if syscall.Sysinfo(&info) != nil {
+		return 0
 	}
-	for _, name := range names {
-		out, err := exec.Command(name, "--version").Output()
-		if err == nil {
-			h.compiler = name
-			h.version, _, _ = strings.Cut(string(out), "\n")
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: the host device needs a C++ compiler, and none of %s runs", ErrNoDevice, strings.Join(names, ", "))
+	return uint64(info.Totalram) * uint64(info.Unit)
 }
 
-func (h *host) Info() Info { return h.info }
+func (h *host) Info() Info {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	info := h.info
+	info.Loaded = slices.Clone(info.Loaded)
+	return info
+}
+
+// open starts a call: until release, Close waits.
+func (h *host) open() (release func(), err error) {
+	h.use.RLock()
+	if h.closed {
+		h.use.RUnlock()
+		return nil, ErrClosed
+	}
+	return h.use.RUnlock, nil
+}
 
 func (h *host) Alloc(bytes int) (Ptr, error) {
-	mem, err := syscall.Mmap(-1, 0, max(bytes, 1), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
+	release, err := h.open()
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	if bytes < 0 {
+		return 0, fmt.Errorf("allocation of %d bytes", bytes)
+	}
+	page := syscall.Getpagesize()
+	used := (bytes + 255) &^ 255
+	body := (used + page - 1) / page * page
+	mapping, err := syscall.Mmap(-1, 0, body+page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %d bytes: %w", ErrMemory, bytes, err)
 	}
-	p := Ptr(uintptr(unsafe.Pointer(unsafe.SliceData(mem))))
+	if err := syscall.Mprotect(mapping[body:], syscall.PROT_NONE); err != nil {
+		return 0, err
+	}
+	p := Ptr(uintptr(unsafe.Pointer(&mapping[body-used:][:1][0])))
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.blocks[p] = mem
+	h.blocks[p] = block{bytes, mapping}
 	return p, nil
 }
 
 func (h *host) Free(p Ptr) error {
+	release, err := h.open()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if p == 0 {
+		return nil
+	}
 	h.mu.Lock()
-	mem := h.blocks[p]
+	b, ok := h.blocks[p]
 	delete(h.blocks, p)
+	queues := slices.Clone(h.queues)
 	h.mu.Unlock()
-	if mem == nil {
+	if !ok {
 		return fmt.Errorf("free of %#x, which was not allocated", uint64(p))
 	}
-	return syscall.Munmap(mem)
+	for _, q := range queues {
+		q.wait()
+	}
+	return syscall.Munmap(b.mapping)
 }
 
-func (h *host) HostAlloc(bytes int) ([]byte, error) { return make([]byte, bytes), nil }
-func (h *host) HostFree([]byte) error               { return nil }
-func (h *host) NewStream() (Stream, error)          { return 0, nil }
+func (h *host) HostAlloc(bytes int) ([]byte, error) {
+	release, err := h.open()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return make([]byte, bytes), nil
+}
+
+func (h *host) HostFree([]byte) error { return nil }
+
+func (h *host) NewStream() (Stream, error) {
+	release, err := h.open()
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.queues = append(h.queues, newQueue())
+	return Stream(len(h.queues) - 1), nil
+}
 
 // at is device memory as bytes. (Mapped memory is not the garbage collector's.)
-func at(p Ptr, n int) []byte {
-	address := uintptr(p)
-	return unsafe.Slice(*(**byte)(unsafe.Pointer(&address)), n)
+func (h *host) at(p Ptr, n int) ([]byte, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for start, b := range h.blocks {
+		if p >= start && n >= 0 && n <= b.bytes && uint64(p-start) <= uint64(b.bytes-n) {
+			address := uintptr(p)
+			return unsafe.Slice(*(**byte)(unsafe.Pointer(&address)), n), nil
+		}
+	}
+	return nil, fmt.Errorf("%d bytes at %#x are not allocated", n, uint64(p))
 }
 
-func (h *host) Upload(_ Stream, dst Ptr, src []byte) error {
-	copy(at(dst, len(src)), src)
+// ask puts work into a stream.
+func (h *host) ask(s Stream, f func() (time.Duration, error)) error {
+	h.mu.Lock()
+	if s < 0 || int(s) >= len(h.queues) {
+		h.mu.Unlock()
+		return fmt.Errorf("no stream %d", s)
+	}
+	q := h.queues[s]
+	h.mu.Unlock()
+	q.work <- f
 	return nil
 }
 
-func (h *host) Download(_ Stream, dst []byte, src Ptr) error {
-	copy(dst, at(src, len(dst)))
-	return nil
+// askWith puts work on device memory into a stream. The memory is looked up now, so that a
+// wrong address is an error of the call that named it.
+func (h *host) askWith(s Stream, p Ptr, n int, f func([]byte)) error {
+	release, err := h.open()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if n == 0 {
+		return nil
+	}
+	mem, err := h.at(p, n)
+	if err != nil {
+		return err
+	}
+	return h.ask(s, func() (time.Duration, error) { f(mem); return 0, nil })
 }
 
-func (h *host) Zero(_ Stream, dst Ptr, bytes int) error {
-	clear(at(dst, bytes))
-	return nil
+func (h *host) Upload(s Stream, dst Ptr, src []byte) error {
+	return h.askWith(s, dst, len(src), func(mem []byte) { copy(mem, src) })
 }
 
-func (h *host) Launch(_ Stream, source, kernel string, lanes int, args []byte) error {
+func (h *host) Download(s Stream, dst []byte, src Ptr) error {
+	return h.askWith(s, src, len(dst), func(mem []byte) { copy(dst, mem) })
+}
+
+func (h *host) Zero(s Stream, dst Ptr, bytes int) error {
+	return h.askWith(s, dst, bytes, func(mem []byte) { clear(mem) })
+}
+
+func (h *host) Lanes(source, kernel string) (int, error) {
+	release, err := h.open()
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	_, err = h.kernel(source, kernel)
+	return h.info.Lanes, err
+}
+
+func (h *host) Launch(s Stream, source, kernel string, lanes int, args []byte) error {
+	release, err := h.open()
+	if err != nil {
+		return err
+	}
+	defer release()
 	f, err := h.kernel(source, kernel)
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	own := append([]byte(nil), args...)
-	var wg sync.WaitGroup
-	for lane := 1; lane < lanes; lane++ {
-		wg.Go(func() { f(unsafe.Pointer(unsafe.SliceData(own)), uint32(lane), uint32(lanes)) })
+	if lanes <= 0 {
+		return fmt.Errorf("%s: %s: launch of %d lanes", source, kernel, lanes)
 	}
-	f(unsafe.Pointer(unsafe.SliceData(own)), 0, uint32(lanes))
-	wg.Wait()
-	h.mu.Lock()
-	h.spent += time.Since(start)
-	h.mu.Unlock()
-	return nil
+	// Words, so that the struct is aligned.
+	own := make([]uint64, len(args)/8+1)
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&own[0])), len(args)), args)
+	return h.ask(s, func() (time.Duration, error) {
+		start := time.Now()
+		runLanes(f, unsafe.Pointer(&own[0]), lanes)
+		return time.Since(start), nil
+	})
 }
 
-func (h *host) Sync(Stream) (time.Duration, error) {
+// runLanes runs all lanes on as many goroutines as there are cores.
+func runLanes(f laneFunc, args unsafe.Pointer, lanes int) {
+	var next atomic.Int64
+	work := func() {
+		for lane := next.Add(1) - 1; lane < int64(lanes); lane = next.Add(1) - 1 {
+			f(args, uint32(lane), uint32(lanes))
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(lanes, runtime.GOMAXPROCS(0)) - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+}
+
+func (h *host) Sync(s Stream) (time.Duration, error) {
+	release, err := h.open()
+	if err != nil {
+		return 0, err
+	}
+	defer release()
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	spent := h.spent
-	h.spent = 0
-	return spent, nil
+	if s < 0 || int(s) >= len(h.queues) {
+		h.mu.Unlock()
+		return 0, fmt.Errorf("no stream %d", s)
+	}
+	q := h.queues[s]
+	h.mu.Unlock()
+	return q.sync()
 }
 
 func (h *host) Close() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for p, mem := range h.blocks {
-		_ = syscall.Munmap(mem)
-		delete(h.blocks, p)
+	h.use.Lock()
+	defer h.use.Unlock()
+	if h.closed {
+		return nil
 	}
+	h.closed = true
+	for _, q := range h.queues {
+		q.close()
+	}
+	for _, b := range h.blocks {
+		_ = syscall.Munmap(b.mapping)
+	}
+	for _, m := range h.modules {
+		_ = purego.Dlclose(m.library)
+	}
+	h.blocks, h.modules = nil, nil
 	return nil
-}
-
-// kernel finds a kernel, compiling its source where that has not been done.
-func (h *host) kernel(source, name string) (func(unsafe.Pointer, uint32, uint32), error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if f := h.kernels[source+":"+name]; f != nil {
-		return f, nil
-	}
-	lib := h.libs[source]
-	if lib == 0 {
-		path, err := h.compile(source)
-		if err != nil {
-			return nil, err
-		}
-		if lib, err = purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL); err != nil {
-			return nil, fmt.Errorf("load %s: %w", path, err)
-		}
-		h.libs[source] = lib
-	}
-	symbol, err := purego.Dlsym(lib, name)
-	if err != nil {
-		return nil, fmt.Errorf("%s has no kernel %s: %w", source, name, err)
-	}
-	var f func(unsafe.Pointer, uint32, uint32)
-	purego.RegisterFunc(&f, symbol)
-	h.kernels[source+":"+name] = f
-	return f, nil
-}
-
-// compile makes a shared object of a source, or finds it in the cache, where it lies under
-// the hash of all that went into it.
-func (h *host) compile(source string) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	dir := filepath.Join(cache, "gpuevm")
-	sum := sha256.New()
-	fmt.Fprintln(sum, source, h.version, h.flags)
-	names, err := fs.Glob(kernels.Sources, "*")
-	if err != nil {
-		return "", err
-	}
-	for _, name := range names {
-		text, err := kernels.Sources.ReadFile(name)
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintln(sum, name, len(text))
-		sum.Write(text)
-	}
-	path := filepath.Join(dir, strings.TrimSuffix(source, ".cu")+"-"+hex.EncodeToString(sum.Sum(nil)[:12])+".so")
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	return path, h.build(source, names, dir, path)
-}
-
-func (h *host) build(source string, names []string, dir, path string) error {
-	work, err := os.MkdirTemp(dir, "build-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(work)
-	for _, name := range names {
-		text, err := kernels.Sources.ReadFile(name)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(work, name), text, 0o644)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	object := filepath.Join(work, "out.so")
-	args := append(append([]string(nil), h.flags...), filepath.Join(work, source), "-o", object)
-	if out, err := exec.Command(h.compiler, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %s: %w\n%.2000s", h.compiler, source, err, out)
-	}
-	return os.Rename(object, path)
 }
