@@ -116,49 +116,51 @@ struct K1Affine {
   u256 x, y;
 };
 
-FN K1Point k1_double_inline(const K1Point& a) {
-  K1Point r;
-  u256 s = k1_square(a.y), l = k1_square(a.x);
-  r.z = k1_mul(a.z, a.y);
-  l = k1_half(k1_add(k1_add(l, l), l));
-  u256 t = k1_mul(s, a.x); // minus libsecp256k1's t
-  r.x = k1_sub(k1_square(l), k1_add(t, t));
-  r.y = k1_sub(k1_mul(k1_sub(t, r.x), l), k1_square(s));
-  return r;
-}
-
 CALL_FN void k1_double(K1Point* a, u32 times) {
   K1Point p = *a;
-  for (; times; times--) p = k1_double_inline(p);
+  for (; times; times--) {
+    u256 s = k1_square(p.y), l = k1_square(p.x);
+    p.z = k1_mul(p.z, p.y);
+    l = k1_half(k1_add(k1_add(l, l), l));
+    u256 t = k1_mul(s, p.x);
+    p.x = k1_sub(k1_square(l), k1_add(t, t));
+    p.y = k1_sub(k1_mul(k1_sub(t, p.x), l), k1_square(s));
+  }
   *a = p;
 }
 
-// k1_add_affine adds b, whose z is 1/bz (bz_one: 1); *h is what multiplied a's z. It takes
-// care of infinity, of a = b and of a = -b, which an attacker can bring about.
-CALL_FN void k1_add_affine(K1Point* a, const K1Affine& b, const u256& bz, bool bz_one, u256* h) {
+// k1_set makes a the affine b whose z is 1/bz.
+CALL_FN void k1_set(K1Point* a, const K1Affine& b, const u256& bz) {
+  u256 z2 = k1_square(bz);
+  a->x = k1_mul(b.x, z2);
+  a->y = k1_mul(b.y, k1_mul(z2, bz));
+  a->z = u256{{1, 0, 0, 0}};
+}
+
+// k1_add_affine adds b, whose z is 1/bz (bz_one: 1), and returns what multiplied a's z. It
+// takes care of infinity, of a = b and of a = -b, which an attacker can bring about.
+CALL_FN u256 k1_add_affine(K1Point* a, const K1Affine& b, const u256& bz, bool bz_one) {
   K1Point p = *a;
+  u256 az = p.z;
   if (field_is_zero(p.z)) {
-    u256 z2 = k1_square(bz);
-    a->x = bz_one ? b.x : k1_mul(b.x, z2);
-    a->y = bz_one ? b.y : k1_mul(b.y, k1_mul(z2, bz));
-    a->z = u256{{1, 0, 0, 0}};
-    return;
+    k1_set(a, b, bz_one ? u256{{1, 0, 0, 0}} : bz);
+    return p.z;
   }
-  u256 az = bz_one ? p.z : k1_mul(p.z, bz);
+  if (!bz_one) az = k1_mul(az, bz);
   u256 z2 = k1_square(az);
   u256 u = k1_sub(k1_mul(b.x, z2), p.x);
   u256 s = k1_sub(p.y, k1_mul(k1_mul(b.y, z2), az));
-  *h = u;
   if (k1_is_zero(u)) {
-    if (k1_is_zero(s)) *a = k1_double_inline(p);
+    if (k1_is_zero(s)) k1_double(a, 1);
     else a->z = u256{{0, 0, 0, 0}};
-    return;
+    return u;
   }
   u256 u2 = k1_square(u), u3 = k1_mul(u2, u), t = k1_mul(p.x, u2);
   u256 x = k1_sub(k1_sub(k1_square(s), u3), k1_add(t, t));
   a->y = k1_sub(k1_mul(k1_sub(x, t), s), k1_mul(u3, p.y));
   a->x = x;
   a->z = k1_mul(p.z, u);
+  return u;
 }
 
 // ---- scalars
@@ -228,7 +230,7 @@ CALL_FN u256 k1_multiples(K1Affine t[8], const K1Affine& p) {
   t[1] = K1Affine{sum.x, sum.y};
   ratio[1] = p.y;
   for (int i = 2; i < 8; i++) {
-    k1_add_affine(&sum, p, one, true, &ratio[i]);
+    ratio[i] = k1_add_affine(&sum, p, one, true);
     t[i] = K1Affine{sum.x, sum.y};
   }
   u256 z = ratio[7];
@@ -251,7 +253,6 @@ CALL_FN K1Point k1_ladder(const u256& u, const u256& w, const K1Affine& p) {
   const u256 beta = {{0xc1396c28719501ee, 0x9cf0497512f58995, 0x6e64479eac3434e9, 0x7ae96a2b657c0710}};
   const u256 zero = {{0, 0, 0, 0}};
   K1Point sum = {zero, zero, zero};
-  u256 h;
   for (int step = 32; step >= 0; step--) {
     k1_double(&sum, 4);
     int streams = step & 1 ? 2 : 4;
@@ -272,7 +273,7 @@ CALL_FN K1Point k1_ladder(const u256& u, const u256& w, const K1Affine& p) {
       }
       if (s & 1) b.x = k1_mul(b.x, beta);
       if ((digit < 0) != halves[s].negative) b.y = k1_negate(b.y);
-      k1_add_affine(&sum, b, z, !fixed, &h);
+      k1_add_affine(&sum, b, z, !fixed);
     }
   }
   sum.z = k1_mul(sum.z, z);
