@@ -111,7 +111,7 @@ func (t *trail) between(pos int, a, b int32) (keys []gpuevm.Key, ok bool) {
 	for _, e := range t.events[pos:] {
 		switch {
 		case e.quiet && e.tx < a: // seen when it was published
-		case e.visible || e.tx < a || e.tx < b:
+		case e.visible || e.tx < a: // else it is pending, or never was for either
 			keys = append(keys, t.keys[from:e.to]...)
 		}
 		from = e.to

@@ -19,6 +19,7 @@ type Mem struct {
 	accounts map[common.Address]*memAccount
 	codes    map[common.Hash][]byte
 	shared   map[common.Hash][]byte // never written
+	line     line
 }
 
 type memAccount struct {
@@ -71,6 +72,7 @@ func (m *Mem) SetAccount(addr common.Address, a Account) {
 		acct.set(slot, value)
 	}
 	m.accounts[addr] = acct
+	m.line.note(&gpuevm.StateDiff{Wiped: []common.Address{addr}})
 }
 
 // Copy is the same state, to be changed on its own.
@@ -145,6 +147,7 @@ func (m *Mem) Apply(d *gpuevm.StateDiff) error {
 	for _, c := range d.Codes {
 		m.codes[c.Hash] = c.Blob
 	}
+	m.line.note(d)
 	return m.drop(absent)
 }
 

@@ -26,6 +26,8 @@ type Tries struct {
 	root  common.Hash
 	view  [viewShards]viewShard
 	fold  fold
+	line  *line
+	pos   int // in line
 }
 
 // NewTries opens the state at root. db keeps tries by hash (the path scheme knows one
@@ -37,7 +39,7 @@ func NewTries(db *triedb.Database, codes *state.CodeDB, root common.Hash) (*Trie
 	if _, err := trie.NewStateTrie(trie.StateTrieID(root), db); err != nil {
 		return nil, fmt.Errorf("state root %s: %w", root.Hex(), err)
 	}
-	return &Tries{db: db, codes: codes, root: root}, nil
+	return &Tries{db: db, codes: codes, root: root, line: new(line)}, nil
 }
 
 // TriesFromAlloc are the tries of an allocation, in memory.

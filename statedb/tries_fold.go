@@ -66,6 +66,7 @@ func (t *Tries) Apply(d *gpuevm.StateDiff) error {
 	if err := t.deploy(d.Codes); err != nil {
 		return err
 	}
+	t.line.note(d)
 	return t.bury(d)
 }
 
@@ -293,7 +294,7 @@ func (t *Tries) Commit() (*Tries, error) {
 	}
 	t.fold.committed = true
 	if root == t.root {
-		return NewTries(t.db, t.codes, root)
+		return t.next(root)
 	}
 	nodes := trienode.NewMergedNodeSet()
 	for _, a := range t.fold.accounts {
@@ -315,5 +316,14 @@ func (t *Tries) Commit() (*Tries, error) {
 		return nil, err
 	}
 	t.fold = fold{committed: true}
-	return NewTries(t.db, t.codes, root)
+	return t.next(root)
+}
+
+// next is the state at root, which comes after this one.
+func (t *Tries) next(root common.Hash) (*Tries, error) {
+	n, err := NewTries(t.db, t.codes, root)
+	if err == nil {
+		n.line, n.pos = t.line, t.line.turn()
+	}
+	return n, err
 }
