@@ -112,5 +112,7 @@ func benchmarkKernel(b *testing.B, source, kernel string, number uint32, make fu
 	for range b.N {
 		l.launch(1)
 	}
+	_, err = dev.Sync(0)
+	l.check(err)
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/item")
 }
