@@ -107,16 +107,15 @@ func (e *Engine) Info() cuda.Info {
 // Stats says what became of all transactions so far.
 func (e *Engine) Stats() Stats { return e.count.stats() }
 
-// Close gives the device back.
+// Close gives the device back. What is asked of the engine afterwards the CPU Engine does.
 func (e *Engine) Close() error {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.retired = true
-	if e.machine == nil {
+	m := e.machine
+	e.machine, e.retired = nil, true
+	e.mu.Unlock()
+	if m == nil {
 		return nil
 	}
-	m := e.machine
-	e.machine = nil
 	return m.close()
 }
 
@@ -199,13 +198,13 @@ func (e *Engine) attempt(ctx context.Context, b *batch) error {
 
 // occupy runs a batch on the machine, alone.
 func (e *Engine) occupy(ctx context.Context, b *batch) (*machine, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	m, err := e.open()
-	if err == nil {
-		err = b.run(ctx, m)
+	if err != nil {
+		return nil, err
 	}
-	return m, err
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m, b.run(ctx, m)
 }
 
 // checks reports whether it is a batch's turn to be checked.
@@ -216,6 +215,8 @@ func (e *Engine) checks() bool {
 
 // open returns the machine, a new one after a fault.
 func (e *Engine) open() (*machine, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.machine != nil {
 		return e.machine, nil
 	}
@@ -236,20 +237,22 @@ func (e *Engine) open() (*machine, error) {
 	return m, nil
 }
 
-// fault closes a machine, whose memory can't be trusted any more.
+// fault takes a machine out of use, whose memory can't be trusted any more. Of those who
+// used it at the same time the first to say so is counted.
 func (e *Engine) fault(m *machine, err error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.count.faults.Add(1)
-	row := e.row.Add(1)
-	if m != nil && e.machine == m { // or somebody else has closed it
-		_ = m.close() // what it says now has no more value
+	mine := m == nil || e.machine == m
+	if mine {
 		e.machine = nil
+		e.count.faults.Add(1)
+		row := int(e.row.Add(1))
+		e.retired = e.retired || row >= e.options.MaxFaults || e.options.Reopen == nil
+		e.options.Log.Warn("device fault: the CPU engine takes over", "device", e.info.Name, "error", err, "inARow", row, "retired", e.retired)
 	}
-	if int(row) >= e.options.MaxFaults || e.options.Reopen == nil {
-		e.retired = true
+	e.mu.Unlock()
+	if mine && m != nil {
+		_ = m.close() // what it says now has no more value
 	}
-	e.options.Log.Warn("device fault: the CPU engine takes over", "device", e.info.Name, "error", err, "inARow", row, "retired", e.retired)
 }
 
 // takeOver runs on the CPU Engine what is left.

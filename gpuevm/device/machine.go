@@ -3,6 +3,7 @@ package device
 import (
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"unsafe"
 
 	"github.com/gpuevm/gpuevm/gpuevm"
@@ -13,10 +14,13 @@ import (
 // machine is an open device with everything that stays on it from batch to batch. One
 // batch uses it at a time. After an error it is of no more use.
 type machine struct {
+	mu      sync.Mutex // held by the batch that runs
 	options *Options
 	count   *counters
 	bus     *bus
 	table   *stateTable
+	senders senders
+	hashes  hasher
 	scratch [classCount]scratch
 	history map[uint64]uint8 // class of scratch that a kind of transaction came to need
 
@@ -46,13 +50,24 @@ type launchMarks struct {
 func newMachine(dev cuda.Device, options *Options, count *counters) (*machine, error) {
 	m := &machine{options: options, count: count, bus: newBus(dev, count), history: make(map[uint64]uint8)}
 	m.table = newStateTable(m.bus, options.CodeBytes, options.TableEntries, rand.Uint64())
+	m.senders.bus, m.hashes.bus = newBus(dev, count), newBus(dev, count)
 	m.bus.room(&m.block, int(unsafe.Sizeof(blockIn{})))
 	m.bus.room(&m.marks, classCount*int(unsafe.Sizeof(launchMarks{})))
 	m.hostMarks.grow(m.bus, classCount)
 	return m, m.bus.sync()
 }
 
-func (m *machine) close() error { return m.bus.dev.Close() }
+// close waits for what runs and closes the device. Who comes later finds it lost.
+func (m *machine) close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, b := range []*bus{m.bus, m.senders.bus, m.hashes.bus} {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.err = cuda.ErrLost
+	}
+	return m.bus.dev.Close()
+}
 
 // startClass is the class of scratch in which a kind of transaction is tried first.
 func (m *machine) startClass(kind uint64) uint8 { return m.history[kind] }

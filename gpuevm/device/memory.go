@@ -1,6 +1,7 @@
 package device
 
 import (
+	"sync"
 	"time"
 	"unsafe"
 
@@ -10,6 +11,7 @@ import (
 // bus is a device with one stream, and counts what goes over it. The first error sticks:
 // what follows it does nothing, so that a sequence of steps is checked once, at its sync.
 type bus struct {
+	mu     sync.Mutex // for those who use it alone; a batch has its machine's
 	dev    cuda.Device
 	stream cuda.Stream
 	info   cuda.Info
