@@ -23,7 +23,7 @@ static constexpr u64 BN_X = 0x44e992b44a6909f1; // the curve's parameter
 FN u256 bn_add(const u256& a, const u256& b) { return mont_add<BnPrime>(a, b); }
 FN u256 bn_sub(const u256& a, const u256& b) { return mont_sub<BnPrime>(a, b); }
 FN u256 bn_zero() { return u256{{0, 0, 0, 0}}; }
-CALL_FN u256 bn_mul(u256 a, u256 b) { return mont_mul<BnPrime>(a, b); }
+FN u256 bn_mul(const u256& a, const u256& b) { return mont_product<BnPrime>(a, b); }
 FN u256 bn_half(const u256& a) {
   u256 s, p = modulus<BnPrime>();
   UNROLL for (int i = 0; i < 4; i++) p.w[i] &= 0 - (a.w[0] & 1);
@@ -351,7 +351,7 @@ CALL_FN u32 bn_point(Jacobian<BnField>* p, const u8 in[64]) {
   return field_equal(bn_mul(p->y, p->y), right) ? PRECOMPILE_FINE : PRECOMPILE_NOT_ON_CURVE;
 }
 
-FN void bn_write(u8 out[64], const Jacobian<BnField>& p) {
+CALL_FN void bn_write(u8 out[64], const Jacobian<BnField>& p) {
   u256 zi = mont_inverse<BnPrime>(p.z), zi2 = bn_mul(zi, zi); // of infinity: zeros
   field_store(out, from_mont<BnPrime>(bn_mul(p.x, zi2)));
   field_store(out + 32, from_mont<BnPrime>(bn_mul(p.y, bn_mul(zi2, zi))));

@@ -29,26 +29,30 @@ typedef long long i64;
 #endif
 
 // UNROLL stands before a short loop whose copies index registers; g++ -O2 would keep the loop.
+// ROLLED stands before one of which NVIDIA's compiler would make copies that only take time.
 #if ON_GPU
 #define UNROLL _Pragma("unroll")
+#define ROLLED _Pragma("unroll 1")
 #else
 #define UNROLL _Pragma("GCC unroll 8")
+#define ROLLED
 #endif
 
 // KERNEL(name, Args, threads) { ... } defines a kernel. Its body is run by `lanes` lanes
 // with the arguments `const Args& a, u32 lane, u32 lanes`; a lane takes the items lane,
 // lane + lanes, ... of the a.count that there are. `threads` is the block size that
-// registers are budgeted for. On the host a kernel is an exported function that runs one
+// registers are budgeted for; a fourth argument, the blocks that shall fit on one
+// multiprocessor, tightens that. On the host a kernel is an exported function that runs one
 // lane.
 #if ON_GPU
-#define KERNEL(name, Args, threads)                                             \
+#define KERNEL(name, Args, ...)                                                 \
   FN void name##_lane(const Args& a, u32 lane, u32 lanes);                      \
-  extern "C" __global__ void __launch_bounds__(threads) name(const Args a) {    \
+  extern "C" __global__ void __launch_bounds__(__VA_ARGS__) name(const Args a) { \
     name##_lane(a, blockIdx.x * blockDim.x + threadIdx.x, gridDim.x * blockDim.x); \
   }                                                                             \
   FN void name##_lane(const Args& a, u32 lane, u32 lanes)
 #else
-#define KERNEL(name, Args, threads)                                             \
+#define KERNEL(name, Args, ...)                                                 \
   static void name##_lane(const Args& a, u32 lane, u32 lanes);                  \
   extern "C" __attribute__((visibility("default"))) void name(const Args* a, u32 lane, u32 lanes) { \
     name##_lane(*a, lane, lanes);                                               \

@@ -68,11 +68,12 @@ template <class M> FN u256 mont_sub(const u256& a, const u256& b) {
   add_words(&e, d, modulus<M>());
   return field_select(borrow, e, d);
 }
-template <class M> FN u256 to_mont(const u256& a) { return mont_mul<M>(a, u256{{M::r20, M::r21, M::r22, M::r23}}); }
-template <class M> FN u256 from_mont(const u256& a) {
-  u64 t[8] = {a.w[0], a.w[1], a.w[2], a.w[3], 0, 0, 0, 0};
-  return mont_reduce<M>(t);
+// mont_product is mont_mul for where a call does: it is one copy.
+template <class M> CALL_FN u256 mont_product(u256 a, u256 b) { return mont_mul<M>(a, b); }
+template <class M> FN u256 to_mont(const u256& a) {
+  return mont_product<M>(a, u256{{M::r20, M::r21, M::r22, M::r23}});
 }
+template <class M> FN u256 from_mont(const u256& a) { return mont_product<M>(a, u256{{1, 0, 0, 0}}); }
 
 // ---- inversion: Bernstein and Yang's safegcd, in its variable-time form as known from
 // libsecp256k1. Numbers are five signed limbs of 62 bits. It costs a fifth of a power by

@@ -31,7 +31,7 @@ FN Digits input_digits(const u8* in, u64 input_size, u64 from, u64 size) {
 FN u32 digit_at(const Digits& d, u64 i) { return i < d.have ? d.at[i] : 0; }
 
 // skip_zeros cuts leading zeros off; a zero has size 0.
-FN Digits skip_zeros(Digits d) {
+CALL_FN Digits skip_zeros(Digits d) {
   while (d.have && *d.at == 0) d.at++, d.have--, d.size--;
   if (d.have == 0) d.size = 0;
   return d;
@@ -40,14 +40,14 @@ FN Digits skip_zeros(Digits d) {
 FN u64 word_count(const Digits& d) { return d.size / 8 + (d.size % 8 != 0); }
 
 // word_at is the i-th 64-bit word, the least significant first.
-FN u64 word_at(const Digits& d, u64 i) {
+CALL_FN u64 word_at(const Digits& d, u64 i) {
   u64 end = d.size - 8 * i, begin = end < 8 ? 0 : end - 8, w = 0;
   if (begin >= d.have) return 0;
-  for (u64 k = begin; k < end; k++) w = w << 8 | digit_at(d, k);
+  ROLLED for (u64 k = begin; k < end; k++) w = w << 8 | digit_at(d, k);
   return w;
 }
 
-FN u64 modexp_size(const u8* in, u64 size, u64 at) {
+CALL_FN u64 modexp_size(const u8* in, u64 size, u64 at) {
   Digits d = skip_zeros(input_digits(in, size, at, 32));
   return d.size > 8 ? ~0ull : d.size == 0 ? 0 : word_at(d, 0);
 }
@@ -123,7 +123,7 @@ struct Divisor {
 
 FN u64 word_reciprocal(u64 d) {
   u64 rest = ~d, q = 0; // rest < d, since d's highest bit is set
-  for (int i = 0; i < 64; i++) {
+  ROLLED for (int i = 0; i < 64; i++) {
     u64 carry = rest >> 63;
     rest = rest << 1 | 1;
     q <<= 1;
@@ -133,24 +133,24 @@ FN u64 word_reciprocal(u64 d) {
 }
 
 // words_compare is the sign of a - b.
-FN int words_compare(const u64* a, const u64* b, u64 n) {
-  while (n--)
+CALL_FN int words_compare(const u64* a, const u64* b, u64 n) {
+  ROLLED while (n--)
     if (a[n] != b[n]) return a[n] < b[n] ? -1 : 1;
   return 0;
 }
-FN u64 words_sub(u64* r, const u64* a, const u64* b, u64 n) {
+CALL_FN u64 words_sub(u64* r, const u64* a, const u64* b, u64 n) {
   u64 c = 0;
-  for (u64 i = 0; i < n; i++) r[i] = sub_borrow(a[i], b[i], &c);
+  ROLLED for (u64 i = 0; i < n; i++) r[i] = sub_borrow(a[i], b[i], &c);
   return c;
 }
-FN void words_copy(u64* r, const u64* a, u64 n) {
-  for (u64 i = 0; i < n; i++) r[i] = a[i];
+CALL_FN void words_copy(u64* r, const u64* a, u64 n) {
+  ROLLED for (u64 i = 0; i < n; i++) r[i] = a[i];
 }
-FN void words_up(u64* r, const u64* a, u64 n, u32 shift) {
-  for (u64 i = n; i--;) r[i] = shift ? a[i] << shift | (i ? a[i - 1] >> (64 - shift) : 0) : a[i];
+CALL_FN void words_up(u64* r, const u64* a, u64 n, u32 shift) {
+  ROLLED for (u64 i = n; i--;) r[i] = shift ? a[i] << shift | (i ? a[i - 1] >> (64 - shift) : 0) : a[i];
 }
-FN void words_down(u64* r, const u64* a, u64 n, u32 shift) {
-  for (u64 i = 0; i < n; i++) r[i] = shift ? a[i] >> shift | (i + 1 < n ? a[i + 1] << (64 - shift) : 0) : a[i];
+CALL_FN void words_down(u64* r, const u64* a, u64 n, u32 shift) {
+  ROLLED for (u64 i = 0; i < n; i++) r[i] = shift ? a[i] >> shift | (i + 1 < n ? a[i + 1] << (64 - shift) : 0) : a[i];
 }
 
 // quotient_word estimates (u2, u1, u0) / (d1, d0), at most 1 too large: Knuth's D, with
@@ -192,7 +192,7 @@ CALL_FN void push_word(u64* a, u64 w, const Divisor& d) {
   sub_borrow(below, carry, &borrow);
   if (!borrow) return;
   carry = 0;
-  for (u64 i = 0; i < n; i++) a[i] = add_carry(a[i], m[i], &carry);
+  ROLLED for (u64 i = 0; i < n; i++) a[i] = add_carry(a[i], m[i], &carry);
 }
 
 // multiply_montgomery is a * b / 2^(64 n) mod m. r may be a or b.
@@ -200,8 +200,8 @@ CALL_FN void multiply_montgomery(u64* r, const u64* a, const u64* b, const Divis
   const u64* m = d.m;
   u64* t = d.room;
   u64 n = d.n, top = 0;
-  for (u64 j = 0; j < n; j++) t[j] = 0;
-  for (u64 i = 0; i < n; i++) {
+  ROLLED for (u64 j = 0; j < n; j++) t[j] = 0;
+  ROLLED for (u64 i = 0; i < n; i++) {
     u64 c = 0, e = 0, word = b[i];
     u64 x = mul_add(a[0], word, t[0], &c), k = x * d.inverse;
     mul_add(k, m[0], x, &e);
@@ -220,13 +220,13 @@ CALL_FN void multiply_montgomery(u64* r, const u64* a, const u64* b, const Divis
 CALL_FN void multiply_divide(u64* r, const u64* a, const u64* b, const Divisor& d) {
   u64 n = d.n;
   u64* t = d.room;
-  for (u64 j = 0; j < n; j++) t[j] = 0;
-  for (u64 i = 0; i < n; i++) {
+  ROLLED for (u64 j = 0; j < n; j++) t[j] = 0;
+  ROLLED for (u64 i = 0; i < n; i++) {
     u64 c = 0, word = d.shift ? b[i] << d.shift | (i ? b[i - 1] >> (64 - d.shift) : 0) : b[i];
     for (u64 j = 0; j < n; j++) t[i + j] = mul_add(a[j], word, t[i + j], &c);
     t[i + n] = c;
   }
-  for (u64 i = n; i--;) push_word(t + n, t[i], d);
+  ROLLED for (u64 i = n; i--;) push_word(t + n, t[i], d);
   words_down(r, t + n, n, d.shift);
 }
 
@@ -259,21 +259,21 @@ CALL_FN void raise(u64* r, u64* powers, u32 window, const Digits& e, const Divis
   u64 n = d.n, bits = bit_length(e);
   if (window > 1) {
     multiply_modulo(r, powers, powers, d);
-    for (u32 i = 1; i < 1u << (window - 1); i++) multiply_modulo(powers + i * n, powers + (i - 1) * n, r, d);
+    ROLLED for (u32 i = 1; i < 1u << (window - 1); i++) multiply_modulo(powers + i * n, powers + (i - 1) * n, r, d);
   }
   bool begun = false;
-  for (u64 i = 0; i < bits;) {
+  ROLLED for (u64 i = 0; i < bits;) {
     if (!exponent_bit(e, bits, i)) {
       multiply_modulo(r, r, r, d);
       i++;
       continue;
     }
     u32 value = 0, width = 0, taken = 0; // the longest window that ends in a one
-    for (u32 k = 0, v = 0; k < window && i + k < bits; k++) {
+    ROLLED for (u32 k = 0, v = 0; k < window && i + k < bits; k++) {
       v = v << 1 | exponent_bit(e, bits, i + k);
       if (v & 1) value = v, width = k + 1;
     }
-    for (; begun && taken < width; taken++) multiply_modulo(r, r, r, d);
+    ROLLED for (; begun && taken < width; taken++) multiply_modulo(r, r, r, d);
     if (begun) multiply_modulo(r, r, powers + (value >> 1) * n, d);
     else words_copy(r, powers + (value >> 1) * n, n);
     begun = true;
@@ -282,8 +282,8 @@ CALL_FN void raise(u64* r, u64* powers, u32 window, const Digits& e, const Divis
 }
 
 // write_digits writes n words as a number of `size` bytes.
-FN void write_digits(u8* out, u64 size, const u64* a, u64 n) {
-  for (u64 i = 0; i < size; i++) {
+CALL_FN void write_digits(u8* out, u64 size, const u64* a, u64 n) {
+  ROLLED for (u64 i = 0; i < size; i++) {
     u64 word = (size - 1 - i) / 8;
     out[i] = word < n ? (u8)(a[word] >> (8 * ((size - 1 - i) & 7))) : 0;
   }
@@ -310,31 +310,31 @@ CALL_FN bool modexp(u8* out, const ModexpIn& in, u8* scratch, u64 scratch_size) 
 
   u64* m = (u64*)(scratch + misaligned);
   u64 *normal = m + n, *r = normal + n, *room = r + n, *powers = room + 2 * n + 2;
-  for (u64 i = 0; i < n; i++) m[i] = word_at(mod, i);
+  ROLLED for (u64 i = 0; i < n; i++) m[i] = word_at(mod, i);
   Divisor d = {m, normal, room, n, 0, 0, (u32)leading_zeros(m[n - 1])};
   words_up(normal, m, n, d.shift);
   d.reciprocal = word_reciprocal(normal[n - 1]);
   u64 inverse = m[0]; // right in 3 bits; each step doubles them
-  for (int i = 0; i < 5; i++) inverse *= 2 - m[0] * inverse;
+  ROLLED for (int i = 0; i < 5; i++) inverse *= 2 - m[0] * inverse;
   d.inverse = 0 - inverse;
 
   // The base moved up, modulo the modulus moved up.
   u64 *a = powers, any = 0;
-  for (u64 i = 0; i < n; i++) a[i] = 0;
+  ROLLED for (u64 i = 0; i < n; i++) a[i] = 0;
   u64 words = word_count(base), above = 0;
   if (words && d.shift) push_word(a, word_at(base, words - 1) >> (64 - d.shift), d);
-  for (u64 i = words; i--;) {
+  ROLLED for (u64 i = words; i--;) {
     above = word_at(base, i);
     push_word(a, d.shift ? above << d.shift | (i ? word_at(base, i - 1) >> (64 - d.shift) : 0) : above, d);
   }
-  for (u64 i = 0; i < n; i++) any |= a[i];
+  ROLLED for (u64 i = 0; i < n; i++) any |= a[i];
   if (any == 0) return true; // 0 to a power that isn't 0
   if (odd)
-    for (u64 i = 0; i < n; i++) push_word(a, 0, d);
+    ROLLED for (u64 i = 0; i < n; i++) push_word(a, 0, d);
   words_down(a, a, n, d.shift);
   raise(r, powers, window, exp, d);
   if (odd) { // out of Montgomery's form
-    for (u64 i = 0; i < n; i++) normal[i] = i == 0;
+    ROLLED for (u64 i = 0; i < n; i++) normal[i] = i == 0;
     multiply_montgomery(r, r, normal, d);
   }
   write_digits(out, in.mod_size, r, n);

@@ -1,7 +1,7 @@
 // The kernel recover_senders: addresses of a batch's signers.
 #include "secp256k1.cuh"
 
-KERNEL(recover_senders, RecoverArgs, 128) {
+KERNEL(recover_senders, RecoverArgs, 128, 4) {
   for (u32 i = lane; i < a.count; i += lanes) {
     const u8* sig = (const u8*)a.signatures + 65ull * i;
     u8 address[20];

@@ -75,6 +75,7 @@ FN u256 k1_square(const u256& a) {
   square_wide(t, a.w);
   return k1_reduce(t);
 }
+CALL_FN u256 k1_product(u256 a, u256 b) { return k1_mul(a, b); } // where a call does
 CALL_FN u256 k1_square_times(u256 a, u32 n) {
   for (; n; n--) a = k1_square(a);
   return a;
@@ -89,20 +90,20 @@ FN bool k1_equal(const u256& a, const u256& b) { return k1_is_zero(k1_sub(a, b))
 // k1_root is a^((p+1)/4): a square root where there is one. The exponent is 223 ones, a
 // zero, 22 ones, four zeros, two ones, two zeros.
 CALL_FN u256 k1_root(u256 a) {
-  u256 x2 = k1_mul(k1_square(a), a);
-  u256 x3 = k1_mul(k1_square(x2), a);
+  u256 x2 = k1_product(k1_product(a, a), a);
+  u256 x3 = k1_product(k1_product(x2, x2), a);
   u256 x11 = k1_square_times(x3, 3);
-  x11 = k1_square_times(k1_mul(x11, x3), 3);
-  x11 = k1_square_times(k1_mul(x11, x3), 2);
-  x11 = k1_mul(x11, x2);
-  u256 x22 = k1_mul(k1_square_times(x11, 11), x11);
-  u256 x44 = k1_mul(k1_square_times(x22, 22), x22);
-  u256 x88 = k1_mul(k1_square_times(x44, 44), x44);
-  u256 x = k1_mul(k1_square_times(x88, 88), x88);
-  x = k1_mul(k1_square_times(x, 44), x44);
-  x = k1_mul(k1_square_times(x, 3), x3);
-  x = k1_mul(k1_square_times(x, 23), x22);
-  x = k1_mul(k1_square_times(x, 6), x2);
+  x11 = k1_square_times(k1_product(x11, x3), 3);
+  x11 = k1_square_times(k1_product(x11, x3), 2);
+  x11 = k1_product(x11, x2);
+  u256 x22 = k1_product(k1_square_times(x11, 11), x11);
+  u256 x44 = k1_product(k1_square_times(x22, 22), x22);
+  u256 x88 = k1_product(k1_square_times(x44, 44), x44);
+  u256 x = k1_product(k1_square_times(x88, 88), x88);
+  x = k1_product(k1_square_times(x, 44), x44);
+  x = k1_product(k1_square_times(x, 3), x3);
+  x = k1_product(k1_square_times(x, 23), x22);
+  x = k1_product(k1_square_times(x, 6), x2);
   return k1_square_times(x, 2);
 }
 
@@ -131,9 +132,9 @@ CALL_FN void k1_double(K1Point* a, u32 times) {
 
 // k1_set makes a the affine b whose z is 1/bz.
 CALL_FN void k1_set(K1Point* a, const K1Affine& b, const u256& bz) {
-  u256 z2 = k1_square(bz);
-  a->x = k1_mul(b.x, z2);
-  a->y = k1_mul(b.y, k1_mul(z2, bz));
+  u256 z2 = k1_product(bz, bz);
+  a->x = k1_product(b.x, z2);
+  a->y = k1_product(b.y, k1_product(z2, bz));
   a->z = u256{{1, 0, 0, 0}};
 }
 
@@ -235,10 +236,10 @@ CALL_FN u256 k1_multiples(K1Affine t[8], const K1Affine& p) {
   }
   u256 z = ratio[7];
   for (int i = 6; i >= 0; i--) {
-    u256 z2 = k1_square(z);
-    t[i].x = k1_mul(t[i].x, z2);
-    t[i].y = k1_mul(t[i].y, k1_mul(z2, z));
-    if (i) z = k1_mul(z, ratio[i]);
+    u256 z2 = k1_product(z, z);
+    t[i].x = k1_product(t[i].x, z2);
+    t[i].y = k1_product(t[i].y, k1_product(z2, z));
+    if (i) z = k1_product(z, ratio[i]);
   }
   return sum.z;
 }
@@ -271,24 +272,24 @@ CALL_FN K1Point k1_ladder(const u256& u, const u256& w, const K1Affine& p) {
       } else {
         b = multiples[n];
       }
-      if (s & 1) b.x = k1_mul(b.x, beta);
+      if (s & 1) b.x = k1_product(b.x, beta);
       if ((digit < 0) != halves[s].negative) b.y = k1_negate(b.y);
       k1_add_affine(&sum, b, z, !fixed);
     }
   }
-  sum.z = k1_mul(sum.z, z);
+  sum.z = k1_product(sum.z, z);
   return sum;
 }
 
 FN u256 k1_order_times(const u256& a, const u256& b) {
-  return mont_mul<K1Order>(mont_mul<K1Order>(a, b), u256{{K1Order::r20, K1Order::r21, K1Order::r22, K1Order::r23}});
+  return to_mont<K1Order>(mont_product<K1Order>(a, b));
 }
 
 // k1_lift finds the point with that x and y's parity.
 FN bool k1_lift(K1Affine* p, const u256& x, u32 odd) {
-  u256 y2 = k1_add(k1_mul(k1_square(x), x), u256{{7, 0, 0, 0}});
+  u256 y2 = k1_add(k1_product(k1_product(x, x), x), u256{{7, 0, 0, 0}});
   u256 y = k1_root(y2);
-  if (!k1_equal(k1_square(y), y2)) return false;
+  if (!k1_equal(k1_product(y, y), y2)) return false;
   y = k1_normal(y);
   if ((y.w[0] & 1) != odd) y = k1_negate(y);
   *p = K1Affine{x, y};
@@ -308,10 +309,10 @@ CALL_FN bool secp256k1_recover(u8 address[20], const u8 hash[32], const u8 r[32]
   u256 u = mont_sub<K1Order>(u256{{0, 0, 0, 0}}, k1_order_times(z, inverse));
   K1Point q = k1_ladder(u, k1_order_times(factor, inverse), p);
   if (field_is_zero(q.z)) return false;
-  u256 zi = field_inverse(k1_normal(q.z), k1_p()), zi2 = k1_square(zi);
+  u256 zi = field_inverse(k1_normal(q.z), k1_p()), zi2 = k1_product(zi, zi);
   u8 key[64], digest[32];
-  field_store(key, k1_normal(k1_mul(q.x, zi2)));
-  field_store(key + 32, k1_normal(k1_mul(q.y, k1_mul(zi2, zi))));
+  field_store(key, k1_normal(k1_product(q.x, zi2)));
+  field_store(key + 32, k1_normal(k1_product(q.y, k1_product(zi2, zi))));
   keccak256(digest, key, 64);
   copy_bytes(address, digest + 12, 20);
   return true;

@@ -16,7 +16,7 @@ struct R1Order {
                        r23 = 0x66e12d94f3d95620;
 };
 
-CALL_FN u256 r1_mul(u256 a, u256 b) { return mont_mul<R1Prime>(a, b); }
+FN u256 r1_mul(const u256& a, const u256& b) { return mont_product<R1Prime>(a, b); }
 
 struct R1Field {
   typedef u256 T;
@@ -53,7 +53,7 @@ CALL_FN bool secp256r1_verify(const u8 in[160]) {
   r1_point(&points[0], gx, gy);
   if (!r1_point(&points[1], field_load(in + 96), field_load(in + 128))) return false;
   u256 inverse = to_mont<N>(field_inverse(s, order));
-  u256 factors[2] = {mont_mul<N>(z, inverse), mont_mul<N>(r, inverse)};
+  u256 factors[2] = {mont_product<N>(z, inverse), mont_product<N>(r, inverse)};
   point_combine<R1Field>(&sum, points, factors, 2);
   if (is_infinity<R1Field>(sum)) return false;
   u256 zi = mont_inverse<R1Prime>(sum.z);
