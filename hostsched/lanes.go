@@ -49,9 +49,19 @@ type attempt struct {
 	published bool
 }
 
-// senderChunk is how many senders a lane recovers at a time, some 50 us each. A block gets
-// no more lanes than it has chunks.
-const senderChunk = 4
+// senderChunk is how many senders a lane recovers at a time, some 50 us each; a Recoverer
+// takes recovererChunk. A block gets no more lanes than it has chunks.
+const (
+	senderChunk    = 4
+	recovererChunk = 4096
+)
+
+func (o *Options) chunk() int {
+	if o.Recoverer != nil {
+		return recovererChunk
+	}
+	return senderChunk
+}
 
 // transactions runs all transactions of the block and commits them in order.
 func (r *run) transactions() error {
@@ -64,7 +74,11 @@ func (r *run) transactions() error {
 		defer stop()
 	}
 	var others sync.WaitGroup
-	for range min(r.options.Lanes, len(r.chunkDone)) - 1 {
+	lanes := len(r.chunkDone)
+	if r.options.Batch > 1 {
+		lanes = max(lanes, 2) // one commits what the other's next call does not wait for
+	}
+	for range min(r.options.Lanes, lanes) - 1 {
 		others.Go(r.lane)
 	}
 	r.lane() // the first lane is this goroutine
@@ -83,20 +97,35 @@ func (r *run) lane() {
 	defer r.mu.Unlock()
 	for r.err == nil && r.frontier < len(r.txs) {
 		r.admit()
-		batch = r.plan.take(r.options.Batch, batch[:0])
+		batch = batch[:0]
+		if r.worthwhile() {
+			batch = r.plan.take(r.options.Batch, batch)
+		}
 		switch {
 		case len(batch) > 0:
 			r.execute(batch, v)
 		case r.claimed < len(r.txs):
 			r.recoverChunk()
 		default:
-			if i := r.plan.rehearse(r.frontier); i >= 0 {
+			i := int32(-1)
+			if r.options.Batch == 1 {
+				i = r.plan.rehearse(r.frontier)
+			}
+			if i >= 0 {
 				r.execute(append(batch, i), v)
 			} else {
 				r.wake.Wait()
 			}
 		}
 	}
+}
+
+// worthwhile reports whether it is time to execute what is ready. A call of a device costs
+// much the same whatever its size, and what runs in one call can't see one another's
+// writes: while there are senders to recover, a quarter of the block (or of the largest
+// batch) is waited for.
+func (r *run) worthwhile() bool {
+	return r.options.Batch == 1 || r.recovered == len(r.txs) || r.plan.ready.Len() >= min(r.options.Batch, len(r.txs))/4
 }
 
 // fail ends the block with its first error.
@@ -109,19 +138,18 @@ func (r *run) fail(err error) {
 
 // recoverChunk recovers the senders of the next chunk.
 func (r *run) recoverChunk() {
-	from, to := r.claimed, min(r.claimed+senderChunk, len(r.txs))
+	chunk := r.options.chunk()
+	from, to := r.claimed, min(r.claimed+chunk, len(r.txs))
 	r.claimed = to
 	r.mu.Unlock()
 	start := time.Now()
-	for i := from; i < to; i++ {
-		r.txs[i], r.bad[i] = recoverSender(r.block.Transactions()[i], i, r.signer, r.env.BaseFee)
-	}
+	r.recoverSenders(from, to)
 	took := time.Since(start)
 	r.mu.Lock()
 	r.stats.Stage.Senders += took
-	r.chunkDone[from/senderChunk] = true
-	for r.recovered < len(r.txs) && r.chunkDone[r.recovered/senderChunk] {
-		r.recovered = min(r.recovered+senderChunk, len(r.txs))
+	r.chunkDone[from/chunk] = true
+	for r.recovered < len(r.txs) && r.chunkDone[r.recovered/chunk] {
+		r.recovered = min(r.recovered+chunk, len(r.txs))
 	}
 	r.wake.Broadcast()
 }
@@ -172,6 +200,9 @@ func (r *run) execute(batch []int32, v *view) {
 	if err != nil && r.ctx.Err() != nil {
 		r.fail(context.Cause(r.ctx))
 		return
+	}
+	if err != nil { // commit has the referee execute them
+		r.options.Log.Warn("engine failed: the referee takes over", "block", r.header.Number, "transactions", len(txs), "error", err)
 	}
 	for _, i := range batch {
 		r.finish(i)

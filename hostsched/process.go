@@ -2,6 +2,7 @@ package hostsched
 
 import (
 	"context"
+	"log/slog"
 	"runtime"
 	"time"
 
@@ -25,6 +26,10 @@ type Options struct {
 	// Window is how far beyond the first uncommitted transaction execution may run
 	// ahead. Default: 32 a lane, or Batch. 1 makes execution serial.
 	Window int
+	// Recoverer finds senders in batches. Default: the lanes recover them one by one.
+	Recoverer Recoverer
+	// Log is told when the engine fails. Default: slog.Default().
+	Log *slog.Logger
 	// Predictor guesses access sets. Default: a History of this processor's own.
 	Predictor Predictor
 }
@@ -55,6 +60,9 @@ func New(o Options) *Processor {
 	}
 	if o.Predictor == nil {
 		o.Predictor = NewHistory()
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
 	}
 	return &Processor{options: o}
 }
@@ -110,7 +118,7 @@ func (p *Processor) start(ctx context.Context, b *Block) *run {
 		signer:    types.MakeSigner(b.Config, header.Number, header.Time),
 		txs:       make([]gpuevm.Tx, n),
 		bad:       make([]error, n),
-		chunkDone: make([]bool, (n+senderChunk-1)/senderChunk),
+		chunkDone: make([]bool, (n+p.options.chunk()-1)/p.options.chunk()),
 		runs:      make([]attempt, n),
 		stats:     Stats{Txs: n},
 		receipts:  newReceipts(b, env, n),
