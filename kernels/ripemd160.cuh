@@ -33,6 +33,12 @@ FN u32 ripemd_mix(int kind, u32 x, u32 y, u32 z) {
   return x ^ (y | ~z);
 }
 
+// padded_word is four bytes at `at` of the message with its padding, without its length.
+FN u32 padded_word(const u8* in, u64 n, u64 at) {
+  if (at + 4 <= n) return load32(in + at);
+  return at <= n ? end_word(in + at, (u32)(n - at)) : 0;
+}
+
 CALL_FN void ripemd160(u8 out[20], const u8* in, u64 n) {
   u32 s[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
   u64 size = (n + 9 + 63) / 64 * 64; // with the padding

@@ -13,16 +13,13 @@ CONST_TABLE u32 SHA256_ROUND[64] = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-// padded_word is four bytes at `at` of a message of n bytes that is followed by 0x80 and
-// zeros, least significant byte first. (The length at the end is not in it.)
-FN u32 padded_word(const u8* in, u64 n, u64 at) {
-  if (at + 4 <= n) {
-    const u8* p = in + at;
-    return (u32)p[0] | (u32)p[1] << 8 | (u32)p[2] << 16 | (u32)p[3] << 24;
-  }
-  if (at > n) return 0;
+FN u32 load32(const u8* p) { return (u32)p[0] | (u32)p[1] << 8 | (u32)p[2] << 16 | (u32)p[3] << 24; }
+
+// end_word is the last n < 4 bytes of a message and the padding's 0x80, least significant
+// byte first.
+FN u32 end_word(const u8* in, u32 n) {
   u32 w = 0x80;
-  for (u64 i = n; i > at; i--) w = w << 8 | in[i - 1];
+  while (n--) w = w << 8 | in[n];
   return w;
 }
 
@@ -60,17 +57,29 @@ FN void sha256_block(u32 s[8], u32 w[16]) {
 
 CALL_FN void sha256(u8 out[32], const u8* in, u64 n) {
   u32 s[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  u64 size = (n + 9 + 63) / 64 * 64; // with the padding
-  for (u64 at = 0; at < size; at += 64) {
-    u32 w[16];
-    if (at + 64 <= n && ((u64)in & 3) == 0) {
-      UNROLL for (int i = 0; i < 16; i++) w[i] = swap32(((const u32*)(in + at))[i]);
+  u64 bits = n << 3;
+  bool ended = false, last = false; // ended: the 0x80 has been
+  for (; !last; in += 64, n -= 64) {
+    if (ended) n = 0;
+    u32 whole = n < 64 ? (u32)n / 4 : 16, w[16];
+    UNROLL for (int i = 0; i < 16; i++) w[i] = 0;
+    if (((u64)in & 3) == 0) {
+      UNROLL for (u32 i = 0; i < 16; i++)
+        if (i < whole) w[i] = swap32(((const u32*)in)[i]);
     } else {
-      UNROLL for (int i = 0; i < 16; i++) w[i] = swap32(padded_word(in, n, at + 4 * i));
+      UNROLL for (u32 i = 0; i < 16; i++)
+        if (i < whole) w[i] = swap32(load32(in + 4 * i));
     }
-    if (at + 64 == size) {
-      w[14] = (u32)(n >> 29);
-      w[15] = (u32)(n << 3);
+    if (n < 64) {
+      u32 end = ended ? 0 : swap32(end_word(in + 4 * whole, (u32)n & 3));
+      UNROLL for (u32 i = 0; i < 16; i++)
+        if (i == whole) w[i] = end;
+      ended = true;
+      last = n < 56;
+    }
+    if (last) {
+      w[14] = (u32)(bits >> 32);
+      w[15] = (u32)bits;
     }
     sha256_block(s, w);
   }

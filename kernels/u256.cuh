@@ -111,6 +111,33 @@ CALL_FN u256 mul_overflow(u256 a, u256 b, bool* over) {
 // limb per digit. That multiplies by zeros where a divisor is short, and saves a copy of
 // the code for every length.
 
+// A pair of limbs, least significant first, is added, subtracted and multiplied as the
+// lower half of four, of which the compiler drops the rest.
+struct Pair {
+  u64 low, high;
+};
+FN Pair pair_add(Pair a, Pair b) {
+  u64 x[4] = {a.low, a.high, 0, 0}, y[4] = {b.low, b.high, 0, 0}, r[4];
+  add_wide(r, x, y);
+  return Pair{r[0], r[1]};
+}
+FN Pair pair_sub(Pair a, Pair b) {
+  u64 x[4] = {a.low, a.high, 0, 0}, y[4] = {b.low, b.high, 0, 0}, r[4];
+  sub_wide(r, x, y);
+  return Pair{r[0], r[1]};
+}
+FN bool pair_less(Pair a, Pair b) {
+  u64 x[4] = {a.low, a.high, 0, 0}, y[4] = {b.low, b.high, 0, 0}, r[4];
+  sub_wide(r, x, y);
+  return r[2] != 0;
+}
+// pair_mul is a b + c modulo 2^128.
+FN Pair pair_mul(u64 a, u64 b, Pair c) {
+  u64 x[4] = {a, 0, 0, 0}, y[4] = {c.low, c.high, 0, 0}, r[4];
+  mul_word_add(r, x, b, y);
+  return Pair{r[0], r[1]};
+}
+
 // reciprocal_1 is (2^128 - 1) / d - 2^64; d's top bit is set. Each line doubles the bits
 // that are right.
 FN u64 reciprocal_1(u64 d) {
@@ -120,99 +147,85 @@ FN u64 reciprocal_1(u64 d) {
   u64 v2 = (v1 << 13) + (v1 * ((1ull << 60) - v1 * d40) >> 47);
   u64 e = (v2 >> 1 & (0 - (d & 1))) - v2 * d63;
   u64 v3 = (v2 << 31) + (mul_high(v2, e) >> 1);
-  u64 high = 0;
-  mul_add(v3, d, d, &high);
-  return v3 - high - d;
+  return v3 - pair_mul(v3, d, Pair{d, 0}).high - d;
 }
 
-// reciprocal_2 is (2^192 - 1) / (d1, d0) - 2^64; d1's top bit is set.
-FN u64 reciprocal_2(u64 d1, u64 d0) {
-  u64 v = reciprocal_1(d1), p = d1 * v + d0;
-  if (p < d0) {
+// reciprocal_2 is (2^192 - 1) / d - 2^64; d's top bit is set.
+FN u64 reciprocal_2(Pair d) {
+  u64 v = reciprocal_1(d.high), p = d.high * v + d.low;
+  if (p < d.low) {
     v--;
-    if (p >= d1) {
+    if (p >= d.high) {
       v--;
-      p -= d1;
+      p -= d.high;
     }
-    p -= d1;
+    p -= d.high;
   }
-  u64 high = mul_high(v, d0), low = v * d0;
-  p += high;
-  if (p < high) {
+  Pair t = pair_mul(v, d.low, Pair{0, 0});
+  p += t.high;
+  if (p < t.high) {
     v--;
-    if (p > d1 || (p == d1 && low >= d0)) v--;
+    if (!pair_less(Pair{t.low, p}, d)) v--;
   }
   return v;
 }
 
 // divide_word divides (*rest, next) by d, whose reciprocal_1 is v; *rest < d.
 FN u64 divide_word(u64* rest, u64 next, u64 d, u64 v) {
-  u64 q = 0, low = mul_add(v, *rest, next, &q);
-  q += *rest + 1;
-  u64 r = next - q * d;
-  if (r > low) {
-    q--;
+  Pair q = pair_mul(v, *rest, Pair{next, *rest});
+  u64 digit = q.high + 1, r = next - digit * d;
+  if (r > q.low) {
+    digit--;
     r += d;
   }
   if (r >= d) {
-    q++;
+    digit++;
     r -= d;
   }
   *rest = r;
-  return q;
+  return digit;
 }
 
 // divide_digit divides (r, next) by d; r < d, d's top bit is set and v is reciprocal_2 of
-// its top. r becomes the rest.
+// its upper half. r becomes the rest.
 FN u64 divide_digit(u256* r, u64 next, const u256& d, u64 v) {
   u256 x;
-  u64 q, negative;
-  if (r->w[3] == d.w[3] && r->w[2] == d.w[2]) {
+  u64 digit;
+  bool too_large;
+  Pair top = Pair{d.w[2], d.w[3]};
+  if (r->w[3] == top.high && r->w[2] == top.low) {
     // The digit is 2^64 - 1 or one less: r - d is small and negative, and the rest is
     // (r - d, next) + d, or + 2 d.
-    q = ~0ull;
+    digit = ~0ull;
     u256 s = sub(*r, d);
-    x = u256{{next, s.w[0], s.w[1], s.w[2]}};
-    negative = !add_wide(x.w, x.w, d.w);
+    x = add_overflow(u256{{next, s.w[0], s.w[1], s.w[2]}}, d, &too_large);
+    too_large = !too_large;
   } else {
     // Three limbs by two give a digit that is right or one too large, and a rest of two
-    // limbs. The lower limbs of d have yet to be taken off.
-    q = 0;
-    u64 low = mul_add(v, r->w[3], r->w[2], &q), borrow = 0, carry = 0;
-    q += r->w[3];
-    u64 x1 = r->w[2] - q * d.w[3];
-    u64 x0 = sub_borrow(r->w[1], q * d.w[2], &borrow);
-    x1 = sub_borrow(x1, mul_high(q, d.w[2]), &borrow);
-    borrow = 0;
-    x0 = sub_borrow(x0, d.w[2], &borrow);
-    x1 = sub_borrow(x1, d.w[3], &borrow);
-    q++;
-    if (x1 >= low) {
-      q--;
-      x0 = add_carry(x0, d.w[2], &carry);
-      x1 = add_carry(x1, d.w[3], &carry);
+    // limbs. The lower half of d has yet to be taken off.
+    Pair q = pair_mul(v, r->w[3], Pair{r->w[2], r->w[3]});
+    digit = q.high;
+    Pair y = pair_sub(Pair{r->w[1], r->w[2] - digit * top.high}, pair_mul(digit, top.low, top));
+    digit++;
+    if (y.high >= q.low) {
+      digit--;
+      y = pair_add(y, top);
     }
-    if (x1 > d.w[3] || (x1 == d.w[3] && x0 >= d.w[2])) {
-      q++;
-      borrow = 0;
-      x0 = sub_borrow(x0, d.w[2], &borrow);
-      x1 = sub_borrow(x1, d.w[3], &borrow);
+    if (!pair_less(y, top)) {
+      digit++;
+      y = pair_sub(y, top);
     }
+    u64 low[4] = {d.w[0], d.w[1], 0, 0}, zero[4] = {0, 0, 0, 0};
     u256 off;
-    u64 top = 0;
-    off.w[0] = mul_add(q, d.w[0], 0, &top);
-    off.w[1] = mul_add(q, d.w[1], 0, &top);
-    off.w[2] = top;
-    off.w[3] = 0;
-    x = u256{{next, r->w[0], x0, x1}};
-    negative = sub_wide(x.w, x.w, off.w);
+    mul_word_add(off.w, low, digit, zero);
+    x = sub_underflow(u256{{next, r->w[0], y.low, y.high}}, off, &too_large);
   }
-  if (negative) {
-    q--;
-    add_wide(x.w, x.w, d.w);
+  if (too_large) {
+    digit--;
+    x = add(x, d);
   }
   *r = x;
-  return q;
+  return digit;
 }
 
 // divide_short divides by one limb.
@@ -244,7 +257,7 @@ FN u256 divide_modulo(const u256& a, const u256& b, u256* rest) {
   u32 s = 256 - (u32)bit_length(b);
   u256 d = shift_up(b, s), u = shift_up(a, s & 63), q = u256_zero();
   u256 r = u256{{u.w[1], u.w[2], u.w[3], a.w[3] >> 1 >> (63 - (s & 63))}};
-  u64 next = u.w[0], v = reciprocal_2(d.w[3], d.w[2]);
+  u64 next = u.w[0], v = reciprocal_2(Pair{d.w[2], d.w[3]});
   for (u32 i = 0; i <= s / 64; i++, next = 0)
     q = u256{{divide_digit(&r, next, d, v), q.w[0], q.w[1], q.w[2]}};
   *rest = shift_down(r, s);
@@ -294,7 +307,7 @@ CALL_FN u256 mul_mod(u256 a, u256 b, u256 m) {
   rest.w[0] |= p[3] >> 1 >> down;
   u64 next[5] = {low.w[0], low.w[1], low.w[2], low.w[3], rest.w[0]};
   rest = u256{{rest.w[1], rest.w[2], rest.w[3], p[7] >> 1 >> down}};
-  u64 v = reciprocal_2(d.w[3], d.w[2]);
+  u64 v = reciprocal_2(Pair{d.w[2], d.w[3]});
   for (u32 i = 0; i < 5 + s / 64; i++) {
     divide_digit(&rest, next[4], d, v);
     UNROLL for (int j = 4; j; j--) next[j] = next[j - 1];
