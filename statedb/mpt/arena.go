@@ -1,0 +1,238 @@
+package mpt
+
+import (
+	"errors"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/gpuevm/gpuevm/statedb/keccak"
+)
+
+const (
+	unit      = 16 // bytes; a ref counts these
+	slabUnits = 1 << 16
+	maxSlabs  = 1 << 16 // 64 GiB in all
+	// chunkUnits is what a heap takes off a slab at a time: enough that the lock does not
+	// matter, little enough that many heaps don't keep much idle.
+	chunkUnits = 1 << 12
+	// exact classes have a free list for each size; above 1 KiB sizes are powers of two.
+	exact   = 64
+	classes = exact + 8
+	// spareSlabs must be free when a batch starts: no allocation within it can fail then.
+	spareSlabs = 4096
+)
+
+// ref is where a node lies in the arena; 0 is no node, or one that is known by its hash.
+type ref uint32
+
+type slab [slabUnits * unit / 8]uint64
+
+var errFull = errors.New("the arena of trie nodes is full: prune it")
+
+// Config is what an Arena is made with. The zero value is good.
+type Config struct {
+	Hasher  keccak.Hasher // nil: the fastest of this processor
+	Workers int           // how many cores to work on at most; 0 and 1: no goroutines
+	Readers int           // how many nodes Resolve asks for at once; 0 and 1: one
+}
+
+// Arena is memory for the nodes of many tries. Different tries of one arena may be used
+// at the same time.
+type Arena struct {
+	slabs  [maxSlabs]*slab
+	live   atomic.Int64
+	epoch  atomic.Uint32
+	hasher keccak.Hasher
+	cores  chan struct{} // a token for every goroutine beside the caller's
+	reads  chan struct{}
+
+	mu      sync.Mutex
+	count   int // slabs
+	next    ref // in the newest slab
+	end     ref
+	workers []*worker // idle ones, with their heaps
+	hashers []*hashing
+}
+
+// NewArena is an arena without nodes.
+func NewArena(c Config) *Arena {
+	if c.Hasher == nil {
+		c.Hasher = keccak.Best()
+	}
+	return &Arena{
+		hasher: c.Hasher,
+		cores:  make(chan struct{}, max(c.Workers, 1)-1),
+		reads:  make(chan struct{}, max(c.Readers, 1)-1),
+	}
+}
+
+// Size is the number of bytes that nodes take up, their blocks' rounding included.
+func (a *Arena) Size() int64 { return a.live.Load() }
+
+// Footprint is the memory taken from Go, free blocks included.
+func (a *Arena) Footprint() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return int64(a.count) * slabUnits * unit
+}
+
+// SetEpoch says which block it is; what is touched from now on has its age from there.
+func (a *Arena) SetEpoch(block uint32) { a.epoch.Store(block) }
+
+func (a *Arena) room() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.count > maxSlabs-spareSlabs {
+		return errFull
+	}
+	return nil
+}
+
+// at is the only place where a ref becomes a pointer.
+func (a *Arena) at(r ref) unsafe.Pointer {
+	return unsafe.Pointer(&a.slabs[r/slabUnits][r%slabUnits*(unit/8)])
+}
+
+// chunk cuts units off the newest slab.
+func (a *Arena) chunk(units ref) ref {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.end-a.next < units {
+		a.slabs[a.count] = new(slab)
+		a.next = ref(a.count) * slabUnits
+		a.end = a.next + (slabUnits - 1) // the last unit stays out: end must not wrap
+		if a.count == 0 {
+			a.next++ // ref 0 is no node
+		}
+		a.count++
+	}
+	r := a.next
+	a.next += units
+	return r
+}
+
+// heap allocates for one goroutine at a time. Free blocks of a class are a list through
+// their first words. What one heap allocated another may free.
+type heap struct {
+	free      [classes]ref
+	bump, top ref   // the rest of the current chunk
+	grown     int64 // allocated less freed, not yet in Arena.live
+}
+
+func classOf(size int) int {
+	units := (size + unit - 1) / unit
+	if units <= exact {
+		return units
+	}
+	return exact + bits.Len(uint(units-1)) - bits.Len(exact-1)
+}
+
+func classUnits(class int) ref {
+	if class <= exact {
+		return ref(class)
+	}
+	return exact << (class - exact)
+}
+
+// alloc is a zeroed block.
+func (w *worker) alloc(size int) ref {
+	class := classOf(size)
+	units := classUnits(class)
+	w.grown += int64(units) * unit
+	r := w.free[class]
+	switch {
+	case r != 0:
+		w.free[class] = *(*ref)(w.at(r))
+	case w.top-w.bump >= units:
+		r = w.bump
+		w.bump += units
+		return r // never used before
+	default:
+		r = w.refill(class, units)
+	}
+	clear(unsafe.Slice((*uint64)(w.at(r)), int(units)*unit/8))
+	return r
+}
+
+// refill splits a larger free block or, if there is none, starts a new chunk.
+func (w *worker) refill(class int, units ref) ref {
+	for c := class + 1; c <= exact; c++ {
+		if r := w.free[c]; r != 0 {
+			w.free[c] = *(*ref)(w.at(r))
+			w.put(r+units, c-class)
+			return r
+		}
+	}
+	for w.bump < w.top { // the rest of the old chunk
+		c := min(int(w.top-w.bump), exact)
+		w.put(w.bump, c)
+		w.bump += ref(c)
+	}
+	n := max(units, chunkUnits)
+	r := w.chunk(n)
+	w.bump, w.top = r+units, r+n
+	return r
+}
+
+func (w *worker) put(r ref, class int) {
+	*(*ref)(w.at(r)) = w.free[class]
+	w.free[class] = r
+}
+
+// release frees a block of a size.
+func (w *worker) release(r ref, size int) {
+	class := classOf(size)
+	w.grown -= int64(classUnits(class)) * unit
+	w.put(r, class)
+}
+
+// worker is a goroutine's share of an operation on one trie.
+type worker struct {
+	*Arena
+	heap
+	t     *Trie
+	now   uint32
+	gone  []place // records of nodes that are no longer where they were
+	list  []Item  // scratch
+	value []byte  // scratch
+	path  [64]byte
+}
+
+func (a *Arena) hire(t *Trie) *worker {
+	a.mu.Lock()
+	var w *worker
+	if n := len(a.workers); n > 0 {
+		w, a.workers = a.workers[n-1], a.workers[:n-1]
+	}
+	a.mu.Unlock()
+	if w == nil {
+		w = &worker{Arena: a}
+	}
+	w.t, w.now = t, a.epoch.Load()
+	return w
+}
+
+// dismiss enters what the worker did in its trie.
+func (w *worker) dismiss() {
+	w.t.size += w.grown
+	w.t.gone = append(w.t.gone, w.gone...)
+	w.live.Add(w.grown)
+	w.idle()
+}
+
+// join takes over what another worker did for this one.
+func (w *worker) join(hand *worker) {
+	w.grown += hand.grown
+	w.gone = append(w.gone, hand.gone...)
+	hand.idle()
+}
+
+func (w *worker) idle() {
+	w.list = nil // holds on to the caller's values
+	w.grown, w.gone, w.t = 0, w.gone[:0], nil
+	w.mu.Lock()
+	w.workers = append(w.workers, w)
+	w.mu.Unlock()
+}

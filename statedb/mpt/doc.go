@@ -1,0 +1,24 @@
+// Package mpt is the Merkle Patricia Trie of Ethereum's state, made for batches.
+//
+// A Trie has keys of 32 bytes (hashes of addresses or slots; the caller hashes) and
+// values of up to 65,535 bytes, and go-ethereum's root for every content. It is at one
+// state at a time. A block goes through four steps, each wide and each in key order:
+//
+//	Resolve   load the nodes that the batch will touch
+//	Update    set and delete, on several cores where the batch is large
+//	Hash      encode and hash what changed, deepest first, many nodes at a time
+//	Collect   hand over what changed, to be written
+//
+// Nodes live in an Arena that many tries share: slabs without pointers, so that millions
+// of decoded nodes cost the garbage collector nothing and stay there for the next block.
+// A node knows the hashes of its children, not its own. What is not in the arena is known
+// by its hash and asked of the trie's Source; Prune makes it so again by age.
+//
+// Every leaf has its whole key and every extension the whole prefix down to its child.
+// That costs a few bytes, and saves the shifting of nibbles: a leaf or an extension
+// moves up or down the trie unchanged when a branch above it comes or goes.
+//
+// The package keeps no snapshots and writes nothing to disk: diff layers, atomicity and
+// reorgs are the store's. After an error in Resolve, Update or Collect the trie is
+// poisoned: it answers every call with that error, and Reset makes it usable again.
+package mpt

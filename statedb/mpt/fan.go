@@ -1,0 +1,115 @@
+package mpt
+
+import (
+	"sync"
+)
+
+const (
+	// forkRun is how many items a run has at least to be given to several goroutines;
+	// with fewer, starting them costs more than it saves (measured: 64 to 256 are alike).
+	forkRun = 192
+	// forkPart is the least that is worth a goroutine of its own.
+	forkPart = 8
+)
+
+// fan is what becomes of the children of one branch.
+type fan struct {
+	parent  ref // 0: none yet
+	refs    [16]ref
+	hit     [16]bool
+	seen    uint16 // children that items go to
+	changed uint16
+}
+
+type step func(w *worker, f *fan, n, depth int, items []Item) error
+
+// fanOut splits a run of items by their nibble at depth and does each part, in several
+// goroutines when the run is long. Parts are apart from one another: each writes only its
+// own entries of the fan, and nodes below its own child.
+func (w *worker) fanOut(f *fan, depth int, items []Item, do step) error {
+	if len(items) >= forkRun && cap(w.cores) > 0 {
+		return w.fork(f, depth, items, do, w.cores, forkPart)
+	}
+	var err error
+	for len(items) > 0 && err == nil {
+		n := nibble(&items[0].Key, depth)
+		k := runOf(items, depth, n)
+		err = do(w, f, n, depth, items[:k])
+		f.mark(n)
+		items = items[k:]
+	}
+	return err
+}
+
+func (f *fan) mark(n int) {
+	f.seen |= 1 << n
+	if f.hit[n] {
+		f.changed |= 1 << n
+	}
+}
+
+// runOf is how many items at the start have the same nibble.
+func runOf(items []Item, depth, n int) int {
+	k := 1
+	for k < len(items) && nibble(&items[k].Key, depth) == n {
+		k++
+	}
+	return k
+}
+
+// fork is fanOut with goroutines, as long as there are tokens for them. All parts are
+// done even if one fails.
+func (w *worker) fork(f *fan, depth int, items []Item, do step, tokens chan struct{}, least int) error {
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		hands []*worker
+		first error
+	)
+	part := func(w *worker, n int, items []Item) {
+		if err := do(w, f, n, depth, items); err != nil {
+			mu.Lock()
+			first = err
+			mu.Unlock()
+		}
+	}
+	var seen uint16
+	for len(items) > 0 {
+		n := nibble(&items[0].Key, depth)
+		k := runOf(items, depth, n)
+		run := items[:k]
+		items = items[k:]
+		seen |= 1 << n
+		if k >= least && len(items) > 0 && take(tokens) {
+			hand := w.hire(w.t)
+			hands = append(hands, hand)
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				part(hand, n, run)
+				<-tokens
+			}()
+			continue
+		}
+		part(w, n, run)
+	}
+	wg.Wait()
+	for _, hand := range hands {
+		w.join(hand)
+	}
+	for n := range 16 {
+		if seen>>n&1 != 0 {
+			f.mark(n)
+		}
+	}
+	return first
+}
+
+func take(tokens chan struct{}) bool {
+	select {
+	case tokens <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,261 @@
+package mpt
+
+import (
+	"math/bits"
+	"sync"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/gpuevm/gpuevm/statedb/keccak"
+)
+
+const (
+	// flushAt is how many nodes are gathered before they are hashed. Their encodings
+	// should fit the second-level cache; lanes are full with far fewer.
+	flushAt = 1024
+	// forkHash is how many items must have been applied for the work to be split.
+	forkHash = 192
+)
+
+// hashing gathers nodes to be hashed by their height above the deepest that changed, so
+// that one batch has as many nodes as can be, and all leaves whatever their depth.
+type hashing struct {
+	arena  *Arena
+	levels [][]job
+	batch  keccak.Batch
+	jobs   int
+	tops   []top // for nodes whose parent someone else writes
+}
+
+// job is a node to be hashed, and where its hash goes.
+type job struct {
+	node, parent ref // no parent: to tops[nibble]
+	nibble       uint32
+	depth        uint8
+	digest       int32 // number in the batch, or -1
+}
+
+type top struct {
+	slot  slot
+	embed bool
+}
+
+// Hash brings the root of a trie up to date.
+func (t *Trie) Hash() (common.Hash, error) {
+	if err := t.arena.Hash([]*Trie{t}); err != nil {
+		return common.Hash{}, err
+	}
+	return t.Root()
+}
+
+// Hash brings the roots of many tries up to date, their nodes hashed together: a block
+// changes many storage tries by a few slots each.
+func (a *Arena) Hash(tries []*Trie) error {
+	var dirty []*Trie
+	work := 0
+	for _, t := range tries {
+		if t.err != nil {
+			return t.err
+		}
+		if t.stale {
+			dirty = append(dirty, t)
+			work += t.pending
+		}
+	}
+	if work < forkHash || len(dirty) == 1 || cap(a.cores) == 0 {
+		a.hashTries(dirty)
+		return nil
+	}
+	a.hashShares(dirty, work)
+	return nil
+}
+
+// hashShares gives every core a run of tries with about as many changes.
+func (a *Arena) hashShares(tries []*Trie, work int) {
+	var wg sync.WaitGroup
+	share := work/(cap(a.cores)+1) + 1
+	for len(tries) > 0 {
+		n, sum := 0, 0
+		for n < len(tries) && sum < share {
+			sum += tries[n].pending
+			n++
+		}
+		run := tries[:n]
+		tries = tries[n:]
+		if len(tries) > 0 && take(a.cores) {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				a.hashTries(run)
+				<-a.cores
+			}()
+			continue
+		}
+		a.hashTries(run)
+	}
+	wg.Wait()
+}
+
+func (a *Arena) hashTries(tries []*Trie) {
+	if len(tries) == 0 {
+		return
+	}
+	g := a.gather(len(tries))
+	for i, t := range tries {
+		g.visit(t.root, 0, 0, i, t.pending)
+	}
+	g.flush()
+	for i, t := range tries {
+		t.hash, t.stale, t.pending = common.Hash(g.tops[i].slot), false, 0
+	}
+	a.done(g)
+}
+
+func (a *Arena) gather(tops int) *hashing {
+	a.mu.Lock()
+	var g *hashing
+	if n := len(a.hashers); n > 0 {
+		g, a.hashers = a.hashers[n-1], a.hashers[:n-1]
+	}
+	a.mu.Unlock()
+	if g == nil {
+		g = &hashing{arena: a}
+	}
+	g.tops = append(g.tops[:0], make([]top, tops)...)
+	return g
+}
+
+func (a *Arena) done(g *hashing) {
+	a.mu.Lock()
+	a.hashers = append(a.hashers, g)
+	a.mu.Unlock()
+}
+
+// visit gathers the stale nodes of a sub-trie, children before parents, and returns the
+// height of its own. work is about how many items it has.
+func (g *hashing) visit(r, parent ref, depth, nibble, work int) int {
+	height := 0
+	a := g.arena
+	switch h := a.head(r); h.kind {
+	case extNode:
+		if h.stale != 0 {
+			height = 1 + g.visit(a.ext(r).child, r, int(h.end), 0, work)
+		}
+	case branchNode:
+		if work >= forkHash && cap(a.cores) > 0 {
+			height = g.fork(r, depth, work)
+			break
+		}
+		b := a.branch(r)
+		for m := b.stale; m != 0; m &= m - 1 {
+			n := bits.TrailingZeros16(m)
+			height = max(height, 1+g.visit(b.refs[b.rank(n)], r, depth+1, n, 0))
+		}
+	}
+	for len(g.levels) <= height {
+		g.levels = append(g.levels, nil)
+	}
+	g.levels[height] = append(g.levels[height], job{node: r, parent: parent, nibble: uint32(nibble), depth: uint8(depth)})
+	if g.jobs++; g.jobs >= flushAt {
+		g.flush()
+	}
+	return height
+}
+
+// fork has other goroutines hash children of a branch completely. They don't write the
+// branch: its masks are for one goroutine.
+func (g *hashing) fork(r ref, depth, work int) int {
+	var (
+		wg     sync.WaitGroup
+		tops   [16]top
+		others uint16
+		height int
+		b      = g.arena.branch(r)
+	)
+	stale := b.stale
+	work /= bits.OnesCount16(stale)
+	for m := stale; m != 0; m &= m - 1 {
+		n := bits.TrailingZeros16(m)
+		child := b.refs[b.rank(n)]
+		if m&(m-1) == 0 || work < forkPart || !take(g.arena.cores) {
+			height = max(height, 1+g.visit(child, r, depth+1, n, work))
+			continue
+		}
+		others |= 1 << n
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			o := g.arena.gather(1)
+			o.visitAt(child, depth+1, work)
+			tops[n] = o.tops[0]
+			g.arena.done(o)
+			<-g.arena.cores
+		}()
+	}
+	wg.Wait()
+	for m := others; m != 0; m &= m - 1 {
+		n := bits.TrailingZeros16(m)
+		g.arena.fill(r, n, &tops[n].slot, tops[n].embed)
+	}
+	return height
+}
+
+func (g *hashing) visitAt(r ref, depth, work int) {
+	g.visit(r, 0, depth, 0, work)
+	g.flush()
+}
+
+// flush hashes all that was gathered.
+func (g *hashing) flush() {
+	for i, level := range g.levels {
+		if len(level) > 0 {
+			g.level(level)
+			g.levels[i] = level[:0]
+		}
+	}
+	g.jobs = 0
+}
+
+func (g *hashing) level(jobs []job) {
+	g.batch.Reset()
+	for i := range jobs {
+		j := &jobs[i]
+		enc := g.arena.encode(g.batch.Open(), j.node, int(j.depth))
+		if n := len(enc) - g.batch.Size(); n >= 32 || j.depth == 0 {
+			j.digest = int32(g.batch.Close(enc))
+			continue
+		}
+		var s slot
+		copy(s[:], enc[g.batch.Size():])
+		g.put(j, &s, true)
+		j.digest = -1
+	}
+	g.arena.hasher.Hash(&g.batch)
+	for i := range jobs {
+		if j := &jobs[i]; j.digest >= 0 {
+			g.put(j, (*slot)(g.batch.Digest(int(j.digest))), false)
+		}
+	}
+}
+
+func (g *hashing) put(j *job, s *slot, embed bool) {
+	if j.parent == 0 {
+		g.tops[j.nibble] = top{*s, embed}
+		return
+	}
+	g.arena.fill(j.parent, int(j.nibble), s, embed)
+}
+
+// fill is a parent learning its child's hash, or short encoding.
+func (a *Arena) fill(parent ref, n int, s *slot, embed bool) {
+	h := a.head(parent)
+	if h.kind == extNode {
+		a.ext(parent).slot = *s
+	} else {
+		a.branch(parent).slots[h.rank(n)] = *s
+	}
+	h.stale &^= 1 << n
+	h.embed &^= 1 << n
+	if embed {
+		h.embed |= 1 << n
+	}
+}
