@@ -106,10 +106,9 @@ CALL_FN u256 mul_overflow(u256 a, u256 b, bool* over) {
 //
 // Schoolbook division by 64-bit digits. A digit comes from the top of the rest and a
 // reciprocal of the top of the divisor, computed once (Möller and Granlund, 'Improved
-// division by invariant integers'). To keep numbers in registers, the divisor is shifted
-// all the way up, so that it has four limbs always, and rest and quotient move past by a
-// limb per digit. That multiplies by zeros where a divisor is short, and saves a copy of
-// the code for every length.
+// division by invariant integers'). Divisors of one and two limbs have code of their own.
+// Any other is shifted all the way up, so that it has four limbs always: that multiplies by
+// zeros sometimes, and saves a copy of the code for every length.
 
 // A pair of limbs, least significant first, is added, subtracted and multiplied as the
 // lower half of four, of which the compiler drops the rest.
@@ -186,58 +185,73 @@ FN u64 divide_word(u64* rest, u64 next, u64 d, u64 v) {
   return digit;
 }
 
-// divide_digit divides (r, next) by d; r < d, d's top bit is set and v is reciprocal_2 of
-// its upper half. r becomes the rest.
-FN u64 divide_digit(u256* r, u64 next, const u256& d, u64 v) {
-  u256 x;
-  u64 digit;
-  bool too_large;
-  Pair top = Pair{d.w[2], d.w[3]};
-  if (r->w[3] == top.high && r->w[2] == top.low) {
-    // The digit is 2^64 - 1 or one less: r - d is small and negative, and the rest is
-    // (r - d, next) + d, or + 2 d.
-    digit = ~0ull;
-    u256 s = sub(*r, d);
-    x = add_overflow(u256{{next, s.w[0], s.w[1], s.w[2]}}, d, &too_large);
-    too_large = !too_large;
-  } else {
-    // Three limbs by two give a digit that is right or one too large, and a rest of two
-    // limbs. The lower half of d has yet to be taken off.
-    Pair q = pair_mul(v, r->w[3], Pair{r->w[2], r->w[3]});
-    digit = q.high;
-    Pair y = pair_sub(Pair{r->w[1], r->w[2] - digit * top.high}, pair_mul(digit, top.low, top));
-    digit++;
-    if (y.high >= q.low) {
-      digit--;
-      y = pair_add(y, top);
-    }
-    if (!pair_less(y, top)) {
-      digit++;
-      y = pair_sub(y, top);
-    }
-    u64 low[4] = {d.w[0], d.w[1], 0, 0}, zero[4] = {0, 0, 0, 0};
-    u256 off;
-    mul_word_add(off.w, low, digit, zero);
-    x = sub_underflow(u256{{next, r->w[0], y.low, y.high}}, off, &too_large);
-  }
-  if (too_large) {
+// divide_pair divides (*rest, next) by d, whose reciprocal_2 is v; *rest < d.
+FN u64 divide_pair(Pair* rest, u64 next, Pair d, u64 v) {
+  Pair q = pair_mul(v, rest->high, *rest);
+  u64 digit = q.high;
+  Pair r = pair_sub(Pair{next, rest->low - digit * d.high}, pair_mul(digit, d.low, d));
+  digit++;
+  if (r.high >= q.low) {
     digit--;
-    x = add(x, d);
+    r = pair_add(r, d);
   }
-  *r = x;
+  if (!pair_less(r, d)) {
+    digit++;
+    r = pair_sub(r, d);
+  }
+  *rest = r;
   return digit;
 }
 
-// divide_short divides by one limb.
-FN u256 divide_short(u256 a, u64 b, u64* rest) {
-  u32 s = (u32)leading_zeros(b);
-  u64 d = b << s, v = reciprocal_1(d), r = a.w[3] >> 1 >> (63 - s);
-  a = shift_up(a, s);
-  UNROLL for (int i = 3; i >= 0; i--) a.w[i] = divide_word(&r, a.w[i], d, v);
-  *rest = r >> s;
-  return a;
+// divide_digit divides (*rest, next) by d, whose top bit is set; v is reciprocal_2 of its
+// upper half; *rest < d.
+FN u64 divide_digit(u256* rest, u64 next, const u256& d, u64 v) {
+  u256 r;
+  u64 digit;
+  bool too_large;
+  Pair upper = Pair{rest->w[2], rest->w[3]}, top = Pair{d.w[2], d.w[3]};
+  if (upper.high == top.high && upper.low == top.low) {
+    // The digit is 2^64 - 1 or one less: rest - d is small and negative, and the new rest is
+    // (rest - d, next) + d, or + 2 d.
+    digit = ~0ull;
+    u256 s = sub(*rest, d);
+    r = add_overflow(u256{{next, s.w[0], s.w[1], s.w[2]}}, d, &too_large);
+    too_large = !too_large;
+  } else {
+    // Three limbs by two give a digit that is right or one too large. The lower half of d
+    // times the digit has yet to be taken off.
+    digit = divide_pair(&upper, rest->w[1], top, v);
+    u64 low[4] = {d.w[0], d.w[1], 0, 0}, zero[4] = {0, 0, 0, 0};
+    u256 off;
+    mul_word_add(off.w, low, digit, zero);
+    r = sub_underflow(u256{{next, rest->w[0], upper.low, upper.high}}, off, &too_large);
+  }
+  if (too_large) {
+    digit--;
+    r = add(r, d);
+  }
+  *rest = r;
+  return digit;
 }
 
+FN u256 divide_by_word(const u256& a, u64 b, u256* rest) {
+  u32 s = (u32)leading_zeros(b);
+  u64 d = b << s, v = reciprocal_1(d), r = a.w[3] >> 1 >> (63 - s);
+  u256 q = shift_up(a, s);
+  UNROLL for (int i = 3; i >= 0; i--) q.w[i] = divide_word(&r, q.w[i], d, v);
+  *rest = u256_from(r >> s);
+  return q;
+}
+FN u256 divide_by_pair(const u256& a, const u256& b, u256* rest) {
+  u32 s = (u32)leading_zeros(b.w[1]);
+  u256 d = shift_up(b, s), q = shift_up(a, s);
+  Pair low = Pair{d.w[0], d.w[1]}, r = Pair{q.w[3], a.w[3] >> 1 >> (63 - s)};
+  u64 v = reciprocal_2(low);
+  UNROLL for (int i = 2; i >= 0; i--) q.w[i] = divide_pair(&r, q.w[i], low, v);
+  q.w[3] = 0;
+  *rest = shift_down(u256{{r.low, r.high, 0, 0}}, s);
+  return q;
+}
 FN u256 divide_modulo(const u256& a, const u256& b, u256* rest) {
   if (less(a, b) || is_zero(b)) {
     *rest = is_zero(b) ? u256_zero() : a;
@@ -248,19 +262,16 @@ FN u256 divide_modulo(const u256& a, const u256& b, u256* rest) {
     *rest = u256_from(a.w[0] - q * b.w[0]);
     return u256_from(q);
   }
-  if (fits64(b)) {
-    u64 r;
-    u256 q = divide_short(a, b.w[0], &r);
-    *rest = u256_from(r);
-    return q;
-  }
+  if ((b.w[2] | b.w[3]) == 0) return b.w[1] ? divide_by_pair(a, b, rest) : divide_by_word(a, b.w[0], rest);
   u32 s = 256 - (u32)bit_length(b);
   u256 d = shift_up(b, s), u = shift_up(a, s & 63), q = u256_zero();
-  u256 r = u256{{u.w[1], u.w[2], u.w[3], a.w[3] >> 1 >> (63 - (s & 63))}};
   u64 next = u.w[0], v = reciprocal_2(Pair{d.w[2], d.w[3]});
-  for (u32 i = 0; i <= s / 64; i++, next = 0)
-    q = u256{{divide_digit(&r, next, d, v), q.w[0], q.w[1], q.w[2]}};
-  *rest = shift_down(r, s);
+  *rest = u256{{u.w[1], u.w[2], u.w[3], a.w[3] >> 1 >> (63 - (s & 63))}};
+  for (u32 i = 0; i <= s / 64; i++, next = 0) { // once or twice
+    q.w[1] = q.w[0];
+    q.w[0] = divide_digit(rest, next, d, v);
+  }
+  *rest = shift_down(*rest, s);
   return q;
 }
 CALL_FN u256 divide(u256 a, u256 b) {
