@@ -166,8 +166,10 @@ FN u64 mul_short_add(u64 r[4], const u64 a[4], u32 k, const u64 c[4]) {
 FN u64 add_wide(u64 r[4], const u64 a[4], const u64 b[4]) {
   u64 carry;
   asm("{"
-      "add.cc.u64 %0, %5, %9;" "addc.cc.u64 %1, %6, %10;" "addc.cc.u64 %2, %7, %11;" "addc.cc.u64 %3, %8, %12;"
-      "addc.u64 %4, 0, 0;"
+      ".reg .u64 t<18>;"
+      "add.cc.u64 t0, %5, %9;" "addc.cc.u64 t1, %6, %10;" "addc.cc.u64 t2, %7, %11;" "addc.cc.u64 t3, %8, %12;"
+      "addc.u64 t4, 0, 0;" "mov.u64 %0, t0;" "mov.u64 %1, t1;" "mov.u64 %2, t2;" "mov.u64 %3, t3;"
+      "mov.u64 %4, t4;"
       "}"
       : "=l"(r[0]), "=l"(r[1]), "=l"(r[2]), "=l"(r[3]), "=l"(carry)
       : "l"(a[0]), "l"(a[1]), "l"(a[2]), "l"(a[3]), "l"(b[0]), "l"(b[1]), "l"(b[2]), "l"(b[3]));
@@ -177,8 +179,10 @@ FN u64 add_wide(u64 r[4], const u64 a[4], const u64 b[4]) {
 FN u64 sub_wide(u64 r[4], const u64 a[4], const u64 b[4]) {
   u64 borrow;
   asm("{"
-      "sub.cc.u64 %0, %5, %9;" "subc.cc.u64 %1, %6, %10;" "subc.cc.u64 %2, %7, %11;" "subc.cc.u64 %3, %8, %12;"
-      "subc.u64 %4, 0, 0;"
+      ".reg .u64 t<18>;"
+      "sub.cc.u64 t0, %5, %9;" "subc.cc.u64 t1, %6, %10;" "subc.cc.u64 t2, %7, %11;" "subc.cc.u64 t3, %8, %12;"
+      "subc.u64 t4, 0, 0;" "mov.u64 %0, t0;" "mov.u64 %1, t1;" "mov.u64 %2, t2;" "mov.u64 %3, t3;"
+      "mov.u64 %4, t4;"
       "}"
       : "=l"(r[0]), "=l"(r[1]), "=l"(r[2]), "=l"(r[3]), "=l"(borrow)
       : "l"(a[0]), "l"(a[1]), "l"(a[2]), "l"(a[3]), "l"(b[0]), "l"(b[1]), "l"(b[2]), "l"(b[3]));

@@ -8,6 +8,7 @@ import (
 	"math/rand"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -187,6 +188,8 @@ func ptxMulShortAdd() []string {
 	return c.code
 }
 
+// The sum is complete before an operand is written: the compiler may give an output the
+// register of an input.
 func ptxAddSub(op string) []string {
 	var code []string
 	for i := range 4 {
@@ -194,9 +197,13 @@ func ptxAddSub(op string) []string {
 		if i == 0 {
 			cc = ".cc"
 		}
-		code = append(code, fmt.Sprintf("%s%s.u64 %%%d, %%%d, %%%d;", op, cc, i, 5+i, 9+i))
+		code = append(code, fmt.Sprintf("%s%s.u64 t%d, %%%d, %%%d;", op, cc, i, 5+i, 9+i))
 	}
-	return append(code, fmt.Sprintf("%sc.u64 %%4, 0, 0;", op))
+	code = append(code, fmt.Sprintf("%sc.u64 t4, 0, 0;", op))
+	for i := range 5 {
+		code = append(code, fmt.Sprintf("mov.u64 %%%d, t%d;", i, i))
+	}
+	return code
 }
 
 // ptxFunction is a function of ptx.cuh.
@@ -256,9 +263,11 @@ func (f *ptxFunction) text() string {
 			}
 		}
 	}
-	if len(names) > 0 {
-		fmt.Fprintf(&b, "      \".reg .u32 %s;\"\n", strings.Join(names, ", "))
+	width := 32
+	if slices.Contains(names, "t<18>") {
+		width = 64
 	}
+	fmt.Fprintf(&b, "      \".reg .u%d %s;\"\n", width, strings.Join(names, ", "))
 	line := "     "
 	for _, x := range f.code {
 		if len(line)+len(x) > 110 {
@@ -321,6 +330,10 @@ func interpret(t *testing.T, code []string, operand []uint64) {
 			}
 			continue
 		}
+		if op == "mov.u64" {
+			operand[number10(t, args[0][1:])] = reg[args[1]]
+			continue
+		}
 		part := strings.Split(op, ".")
 		var x []uint64
 		for _, a := range args[1:] {
@@ -359,11 +372,7 @@ func interpret(t *testing.T, code []string, operand []uint64) {
 		} else {
 			carry = out
 		}
-		if args[0][0] == '%' {
-			operand[number10(t, args[0][1:])] = r
-		} else {
-			reg[args[0]] = r
-		}
+		reg[args[0]] = r
 	}
 }
 
