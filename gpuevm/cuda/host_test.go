@@ -100,3 +100,12 @@ func TestHostCache(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func containsAny(s, subs string) bool {
+	for sub := range strings.SplitSeq(subs, "|") {
+		if contains(s, sub) {
+			return true
+		}
+	}
+	return false
+}

@@ -24,17 +24,19 @@ func testDevice(t *testing.T, open func(testing.TB) cuda.Device) {
 		t.Run(name, func(t *testing.T) {
 			before := runtime.NumGoroutine()
 			dev := open(t)
-			test(t, dev)
-			if err := dev.Close(); err != nil {
-				t.Errorf("close: %v", err)
-			}
-			for range 100 {
-				if runtime.NumGoroutine() <= before {
-					return
+			defer func() {
+				if err := dev.Close(); err != nil {
+					t.Errorf("close: %v", err)
 				}
-				time.Sleep(10 * time.Millisecond)
-			}
-			t.Errorf("%d goroutines before, %d after", before, runtime.NumGoroutine())
+				for range 100 {
+					if runtime.NumGoroutine() <= before {
+						return
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+				t.Errorf("%d goroutines before, %d after", before, runtime.NumGoroutine())
+			}()
+			test(t, dev)
 		})
 	}
 }
@@ -357,14 +359,14 @@ func testTime(t *testing.T, dev cuda.Device) {
 		t.Errorf("nothing took %v", spent)
 	}
 	start := time.Now()
-	r.launch(0, "test_device_spin", 1, deviceArgs{1, 1000, p, 0})
+	r.launch(0, "test_device_spin", 1, deviceArgs{1, 5000, p, 0})
 	asked := time.Since(start)
 	spent := r.sync(0)
 	if wall := time.Since(start); spent <= 0 || spent > wall+time.Millisecond || asked > wall/2+time.Millisecond {
 		t.Errorf("asked for in %v; kernel %v of %v", asked, spent, wall)
 	}
-	r.launch(0, "test_device_spin", 1, deviceArgs{1, 1000, p, 0})
-	r.launch(0, "test_device_spin", 1, deviceArgs{1, 1000, p, 0})
+	r.launch(0, "test_device_spin", 1, deviceArgs{1, 5000, p, 0})
+	r.launch(0, "test_device_spin", 1, deviceArgs{1, 5000, p, 0})
 	if twice := r.sync(0); twice < spent {
 		t.Errorf("two took %v, one %v", twice, spent)
 	}
