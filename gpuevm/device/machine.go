@@ -223,7 +223,7 @@ func (m *machine) bring(b *batch) bool {
 		case missAccount:
 			keys = m.table.want(keys, accountKey(x.addr))
 		case missSlot:
-			keys = m.table.want(keys, gpuevm.Key{Addr: x.addr, Kind: gpuevm.Slot, Slot: x.slot.Bytes32()})
+			keys = m.wantSlot(keys, x)
 		case missBlockHash:
 			hashes = b.block.fillHash(&x.slot) || hashes
 		}
@@ -235,6 +235,33 @@ func (m *machine) bring(b *batch) bool {
 	drops := m.count.drops.Load()
 	return m.table.load(b.pre, keys) > 0 || hashes || m.count.drops.Load() > drops
 }
+
+// wantSlot wants a slot that was missed, and those that will be missed next. A transaction
+// stops at its first miss, so that a guess that comes true saves a launch. A contract that
+// reads one of its first variables soon reads the others; one that reads a slot behind one
+// that it has read goes over an array or a struct.
+func (m *machine) wantSlot(keys []gpuevm.Key, x *miss) []gpuevm.Key {
+	slot := func(at *uint256.Int) gpuevm.Key {
+		return gpuevm.Key{Addr: x.addr, Kind: gpuevm.Slot, Slot: at.Bytes32()}
+	}
+	keys = m.table.want(keys, slot(&x.slot))
+	at, n := x.slot, uint64(0)
+	if at.LtUint64(firstSlots) {
+		at, n = uint256.Int{}, firstSlots
+	} else if before := new(uint256.Int).SubUint64(&at, 1); m.table.has(slot(before)) {
+		n = slotsAhead
+	}
+	for ; n > 0; n-- {
+		keys = m.table.want(keys, slot(&at))
+		at.AddUint64(&at, 1)
+	}
+	return keys
+}
+
+const (
+	firstSlots = 16
+	slotsAhead = 8
+)
 
 // fillHash finds out a block's hash; false: it was there.
 func (b *block) fillHash(number *uint256.Int) bool {

@@ -173,6 +173,12 @@ func (t *stateTable) want(list []gpuevm.Key, k gpuevm.Key) []gpuevm.Key {
 	return append(list, k)
 }
 
+// has reports whether a key is there, or about to be.
+func (t *stateTable) has(k gpuevm.Key) bool {
+	_, here := t.known[maphash.Comparable(t.hash, k)]
+	return here
+}
+
 // load reads entries from the view and puts them in the table, and says how many. Those
 // that can't be read, or whose code has no room, are left out.
 func (t *stateTable) load(pre gpuevm.StateView, keys []gpuevm.Key) (loaded int) {
