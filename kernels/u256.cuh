@@ -208,15 +208,14 @@ FN u64 divide_pair(Pair* rest, u64 next, Pair d, u64 v) {
 FN u64 divide_digit(u256* rest, u64 next, const u256& d, u64 v) {
   u256 r;
   u64 digit;
-  bool too_large;
+  bool too_large = false;
   Pair upper = Pair{rest->w[2], rest->w[3]}, top = Pair{d.w[2], d.w[3]};
   if (upper.high == top.high && upper.low == top.low) {
-    // The digit is 2^64 - 1 or one less: rest - d is small and negative, and the new rest is
-    // (rest - d, next) + d, or + 2 d.
+    // The digit is 2^64 - 1: rest - d has two limbs and is negative, and the new rest,
+    // (rest - d, next) + d, is not.
     digit = ~0ull;
     u256 s = sub(*rest, d);
-    r = add_overflow(u256{{next, s.w[0], s.w[1], s.w[2]}}, d, &too_large);
-    too_large = !too_large;
+    r = add(u256{{next, s.w[0], s.w[1], s.w[2]}}, d);
   } else {
     // Three limbs by two give a digit that is right or one too large. The lower half of d
     // times the digit has yet to be taken off.
@@ -252,37 +251,34 @@ FN u256 divide_by_pair(const u256& a, const u256& b, u256* rest) {
   *rest = shift_down(u256{{r.low, r.high, 0, 0}}, s);
   return q;
 }
-FN u256 divide_modulo(const u256& a, const u256& b, u256* rest) {
-  if (less(a, b) || is_zero(b)) {
-    *rest = is_zero(b) ? u256_zero() : a;
-    return u256_zero();
-  }
+// divide_both is called for either, so that there is one copy of it.
+struct Division {
+  u256 quotient, rest;
+};
+CALL_FN Division divide_both(u256 a, u256 b) {
+  if (is_zero(b)) return Division{u256_zero(), u256_zero()};
+  if (less(a, b)) return Division{u256_zero(), a};
   if (fits64(a)) {
     u64 q = a.w[0] / b.w[0];
-    *rest = u256_from(a.w[0] - q * b.w[0]);
-    return u256_from(q);
+    return Division{u256_from(q), u256_from(a.w[0] - q * b.w[0])};
   }
-  if ((b.w[2] | b.w[3]) == 0) return b.w[1] ? divide_by_pair(a, b, rest) : divide_by_word(a, b.w[0], rest);
+  u256 q = u256_zero(), rest;
+  if ((b.w[2] | b.w[3]) == 0) {
+    q = b.w[1] ? divide_by_pair(a, b, &rest) : divide_by_word(a, b.w[0], &rest);
+    return Division{q, rest};
+  }
   u32 s = 256 - (u32)bit_length(b);
-  u256 d = shift_up(b, s), u = shift_up(a, s & 63), q = u256_zero();
+  u256 d = shift_up(b, s), u = shift_up(a, s & 63);
   u64 next = u.w[0], v = reciprocal_2(Pair{d.w[2], d.w[3]});
-  *rest = u256{{u.w[1], u.w[2], u.w[3], a.w[3] >> 1 >> (63 - (s & 63))}};
+  rest = u256{{u.w[1], u.w[2], u.w[3], a.w[3] >> 1 >> (63 - (s & 63))}};
   for (u32 i = 0; i <= s / 64; i++, next = 0) { // once or twice
     q.w[1] = q.w[0];
-    q.w[0] = divide_digit(rest, next, d, v);
+    q.w[0] = divide_digit(&rest, next, d, v);
   }
-  *rest = shift_down(*rest, s);
-  return q;
+  return Division{q, shift_down(rest, s)};
 }
-CALL_FN u256 divide(u256 a, u256 b) {
-  u256 rest;
-  return divide_modulo(a, b, &rest);
-}
-CALL_FN u256 modulo(u256 a, u256 b) {
-  u256 rest;
-  divide_modulo(a, b, &rest);
-  return rest;
-}
+FN u256 divide(const u256& a, const u256& b) { return divide_both(a, b).quotient; }
+FN u256 modulo(const u256& a, const u256& b) { return divide_both(a, b).rest; }
 FN u256 magnitude(const u256& a) { return negative(a) ? negate(a) : a; }
 CALL_FN u256 signed_divide(u256 a, u256 b) {
   u256 q = divide(magnitude(a), magnitude(b));
