@@ -443,7 +443,7 @@ CALL_FN Answer interpret(Evm& e) {
 
 enter:
   if (e.stop || e.depth == 0) goto stopped;
-  if (++e.steps > e.args->step_limit) {
+  if (++e.steps > e.step_limit) {
     set_error(e, ERR_TOO_LONG);
     halt_for(e, OUT_UNSUPPORTED);
     goto stopped;

@@ -122,7 +122,8 @@ struct Evm {
   u32 depth;       // frames
   u32 return_size; // return data: at the end of the memory part
   u64 refund;
-  u64 steps;
+  u64 steps, step_limit; // basic blocks entered
+  bool missed;           // state was missing: from there on everything is a guess
 
   bool prepared, precompiles_warm, top_call;
   u32 stop; // an OutStatus from OUT_REFUSED on: the transaction can't go on here
@@ -133,9 +134,10 @@ struct Evm {
 
 FN u32 capacity(const Evm& e, u32 part) { return e.args->scratch.capacity[part]; }
 
-// halt_for stops the transaction for good; the host knows what to do.
+// halt_for stops the transaction for good; the host knows what to do. After a miss all other
+// reasons are guesses.
 FN void halt_for(Evm& e, u32 status) {
-  if (!e.stop) e.stop = status;
+  if (!e.stop) e.stop = e.missed ? (u32)OUT_MISSED : status;
 }
 FN void halt_for_scratch(Evm& e, u32 part) {
   e.needs |= 1u << part;

@@ -175,6 +175,7 @@ CALL_FN void pack(Evm& e, TxOut& out) {
              (u64)p.codes * sizeof(CodeOut) + (u64)e.log_count * sizeof(LogOut) + (u64)topics * 32 +
              e.return_size + p.code_bytes + log_bytes;
   out.size = size;
+  if (e.missed) halt_for(e, OUT_MISSED); // perhaps only now: was a touched account empty?
   if (e.stop) return;
   out.at = atomic_add((u64*)e.args->arena_used, (size + 15) & ~15ull);
   if (out.at + size > e.args->arena_size) return halt_for(e, OUT_ARENA);

@@ -17,6 +17,8 @@ FN void begin(Evm& e, const TxIn* tx, u32* stamp) {
   e.log_count = e.log_bytes = e.code_bytes = 0;
   e.depth = e.return_size = 0;
   e.refund = e.steps = 0;
+  e.step_limit = e.args->step_limit;
+  e.missed = false;
   e.prepared = e.precompiles_warm = false;
   e.top_call = !(tx->flags & (TX_SYSTEM | TX_CREATE | TX_AUTHS)) && !is_zero(tx->value);
   e.stop = e.needs = 0;
