@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/gpuevm/gpuevm/gpuevm/device"
 	"github.com/gpuevm/gpuevm/hostsched"
 )
 
@@ -28,6 +29,7 @@ type Line struct {
 
 	Device   string `json:"device"`
 	OnDevice *int   `json:"on_device,omitempty"`
+	*Offload        // nil without a device
 	Policy   string `json:"policy"`
 	Threads  int    `json:"threads"`
 
@@ -38,6 +40,50 @@ type Line struct {
 	Checked   []string `json:"checked,omitempty"`    // what was compared
 	Equal     *bool    `json:"equal,omitempty"`      // all that was compared
 	Error     string   `json:"error,omitempty"`      // why it is not, or could not be
+}
+
+// Offload is what a device's engine tells of a block.
+type Offload struct {
+	// Asked is how many executions were asked of the device: more than transactions where
+	// some are executed again or only to learn from, fewer where the CPU engine gave the
+	// verdict. Finished is how many of them it finished.
+	Asked    int64 `json:"device_asked"`
+	Finished int64 `json:"device_finished"`
+	// TakenOver are executions that the CPU engine did instead, by reason; one transaction
+	// may have several. Precompiles are those that were missing on the device.
+	TakenOver   map[string]int64 `json:"taken_over,omitempty"`
+	Precompiles map[string]int64 `json:"precompiles,omitempty"`
+	Kernels     *Millis          `json:"kernel_ms,omitempty"`
+	Launches    int64            `json:"launches"`
+	Faults      int64            `json:"faults"`
+}
+
+// OffloadOf is what a device's engine counted from one moment to a later one.
+func OffloadOf(from, to *device.Stats) *Offload {
+	o := &Offload{
+		Asked: to.Txs - from.Txs, Finished: to.OnDevice - from.OnDevice,
+		TakenOver: make(map[string]int64), Precompiles: make(map[string]int64),
+		Kernels: Of(to.KernelTime - from.KernelTime), Launches: to.Launches - from.Launches, Faults: to.Faults - from.Faults,
+	}
+	for reason, n := range to.TakenOver {
+		if n -= from.TakenOver[reason]; n > 0 {
+			o.TakenOver[reason.String()] = n
+		}
+	}
+	for number, n := range to.Precompiles {
+		if n -= from.Precompiles[number]; n > 0 {
+			o.Precompiles[precompileName(number)] = n
+		}
+	}
+	return o
+}
+
+// precompileName is the address, as it is spoken of; P256VERIFY is counted as 0.
+func precompileName(number uint64) string {
+	if number == 0 {
+		return "0x0100"
+	}
+	return fmt.Sprintf("0x%02x", number)
 }
 
 // Stages are the times of the steps, summed over threads.

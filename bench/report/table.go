@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -38,6 +39,38 @@ func counts(w io.Writer, t *Total) {
 	tab.row("re-executions", count(t.Reexecuted))
 	tab.row("on device", share(t.OnDevice, t.Txs))
 	tab.print(w)
+	if t.Offload != nil {
+		fmt.Fprintf(w, "  %s\n", t.Offload)
+	}
+}
+
+// String is one line.
+func (o *Offload) String() string {
+	line := fmt.Sprintf("asked of the device %s, finished there %s; %s launches, %s ms of kernels; taken over by the CPU engine: ",
+		count(uint64(o.Asked)), percent(o.Finished, o.Asked), count(uint64(o.Launches)), o.Kernels)
+	if len(o.TakenOver) == 0 {
+		line += "none"
+	} else {
+		line += byCount(o.TakenOver)
+	}
+	if len(o.Precompiles) > 0 {
+		line += " (calls of " + byCount(o.Precompiles) + ")"
+	}
+	if o.Faults > 0 {
+		line += fmt.Sprintf("; %d faults of the device", o.Faults)
+	}
+	return line
+}
+
+// byCount lists what there is most of first.
+func byCount(of map[string]int64) string {
+	names := slices.SortedFunc(maps.Keys(of), func(a, b string) int {
+		return cmp.Or(cmp.Compare(of[b], of[a]), cmp.Compare(a, b))
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %d", name, of[name])
+	}
+	return strings.Join(names, ", ")
 }
 
 func stages(w io.Writer, s *Stages) {
@@ -181,6 +214,11 @@ func share(part, whole int) string {
 		return count(part)
 	}
 	return fmt.Sprintf("%s (%.1f%%)", count(part), 100*float64(part)/float64(whole))
+}
+
+// percent shows what is missing where that is little.
+func percent(part, whole int64) string {
+	return fmt.Sprintf("%s (%.2f%%)", count(uint64(part)), 100*float64(part)/float64(max(1, whole)))
 }
 
 func rate(x *float64) string {

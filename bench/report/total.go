@@ -1,5 +1,10 @@
 package report
 
+import (
+	"cmp"
+	"maps"
+)
+
 // Total is what many lines add up to. Times are of the blocks that have them; a sum over
 // some blocks only would compare unlike things, so that one block without a time leaves
 // the total without it.
@@ -14,6 +19,7 @@ type Total struct {
 	Waves, LargestWave *int // waves: in all; the largest of any block
 	Reexecuted         int
 	OnDevice           int
+	Offload            *Offload // nil where no block ran on a device
 	Stage              Stages
 	Times
 }
@@ -40,6 +46,7 @@ func (t *Total) add(l *Line) {
 	t.Gas += *l.Gas
 	t.Reexecuted += *l.Reexecuted
 	t.OnDevice += *l.OnDevice
+	t.Offload = t.Offload.plus(l.Offload)
 	if l.Equal != nil && *l.Equal {
 		t.Equal++
 	}
@@ -75,4 +82,19 @@ func plus(sum, x *Millis, first bool) *Millis {
 		return new(*x)
 	}
 	return new(*sum + *x)
+}
+
+func (o *Offload) plus(x *Offload) *Offload {
+	if o == nil || x == nil {
+		return cmp.Or(o, x)
+	}
+	sum := &Offload{Asked: o.Asked + x.Asked, Finished: o.Finished + x.Finished, TakenOver: maps.Clone(o.TakenOver), Precompiles: maps.Clone(o.Precompiles),
+		Kernels: plus(o.Kernels, x.Kernels, false), Launches: o.Launches + x.Launches, Faults: o.Faults + x.Faults}
+	for reason, n := range x.TakenOver {
+		sum.TakenOver[reason] += n
+	}
+	for number, n := range x.Precompiles {
+		sum.Precompiles[number] += n
+	}
+	return sum
 }

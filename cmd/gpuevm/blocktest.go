@@ -21,7 +21,7 @@ var blockTestCommand = &cli.Command{
 }
 
 func runBlockTests(ctx *cli.Context) error {
-	r, err := specRunner(ctx)
+	r, err := openSpecRun(ctx)
 	if err != nil {
 		return err
 	}
@@ -42,5 +42,5 @@ func runBlockTests(ctx *cli.Context) error {
 			specReport(os.Stdout, ctx.Bool("human"), []spectest.Result{*res})
 		}
 	}
-	return specRun(ctx, r, spectest.BlockTests)
+	return r.run(ctx, spectest.BlockTests)
 }

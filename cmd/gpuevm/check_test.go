@@ -7,7 +7,6 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/gpuevm/gpuevm/bench/workload"
-	"github.com/gpuevm/gpuevm/fallback"
 	"github.com/gpuevm/gpuevm/hostsched"
 	"github.com/gpuevm/gpuevm/statedb"
 )
@@ -26,7 +25,7 @@ func TestAgainstSerial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &settings{policy: "waves", threads: 2, engine: fallback.New(2)}
+	s := onCPU(2)
 	job := &trial{generatedJob(w, 0, "erc20-1", pre), tries}
 	txs := w.Blocks[0].Transactions()
 	for _, c := range []struct {
@@ -80,7 +79,7 @@ func TestRootedReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &settings{policy: "waves", threads: 2, engine: fallback.New(2)}
+	s := onCPU(2)
 	out, err := newContest(s, false, 1).run(t.Context(), &trial{generatedJob(w, 0, "swap-1", pre), tries})
 	if err != nil {
 		t.Fatal(err)

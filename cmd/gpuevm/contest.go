@@ -9,6 +9,7 @@ import (
 
 	"github.com/gpuevm/gpuevm/bench"
 	"github.com/gpuevm/gpuevm/bench/report"
+	"github.com/gpuevm/gpuevm/gpuevm/device"
 	"github.com/gpuevm/gpuevm/hostsched"
 	"github.com/gpuevm/gpuevm/statedb"
 )
@@ -25,6 +26,12 @@ type contest struct {
 
 	plain, rooted []*hostsched.Processor // by round; rooted is asked for state roots
 	geth          *bench.Geth
+}
+
+// ranStats are of one run of a processor of ours.
+type ranStats struct {
+	hostsched.Stats
+	offload *report.Offload // nil without a device
 }
 
 func newContest(s *settings, compare bool, rounds int) *contest {
@@ -48,7 +55,7 @@ type outcome struct {
 	serial *serialRun             // nil where nothing was compared
 	check  *check                 // of our runs against serial
 
-	plain, rooted           []hostsched.Stats
+	plain, rooted           []ranStats
 	serialWalls, serialRoot []time.Duration
 }
 
@@ -85,22 +92,22 @@ func (c *contest) runRooted(ctx context.Context, t *trial, p *hostsched.Processo
 	if err != nil {
 		return err
 	}
-	result, err := c.ours(ctx, t, p, tries)
+	result, stats, err := c.ours(ctx, t, p, tries)
 	if err != nil {
 		return err
 	}
 	out.result, out.after = result, tries
-	out.rooted = append(out.rooted, result.Stats)
+	out.rooted = append(out.rooted, stats)
 	return nil
 }
 
 // runPlain runs the block up to its receipts.
 func (c *contest) runPlain(ctx context.Context, t *trial, p *hostsched.Processor, out *outcome) error {
-	result, err := c.ours(ctx, t, p, nil)
+	result, stats, err := c.ours(ctx, t, p, nil)
 	if err != nil {
 		return err
 	}
-	out.plain = append(out.plain, result.Stats)
+	out.plain = append(out.plain, stats)
 	if t.tries == nil {
 		out.result = result
 		return nil
@@ -128,10 +135,10 @@ func (c *contest) runSerial(ctx context.Context, o *opponent, out *outcome) erro
 }
 
 // ours runs the block through a processor of ours, its transactions as if just received.
-func (c *contest) ours(ctx context.Context, t *trial, p *hostsched.Processor, tries *statedb.Tries) (*hostsched.BlockResult, error) {
+func (c *contest) ours(ctx context.Context, t *trial, p *hostsched.Processor, tries *statedb.Tries) (*hostsched.BlockResult, ranStats, error) {
 	job, err := t.Fresh()
 	if err != nil {
-		return nil, err
+		return nil, ranStats{}, err
 	}
 	block := job.Ready(nil)
 	block.Rewards = rewards(job)
@@ -142,7 +149,34 @@ func (c *contest) ours(ctx context.Context, t *trial, p *hostsched.Processor, tr
 		}
 	}
 	c.collect()
-	return p.Process(ctx, block)
+	return c.process(ctx, p, block)
+}
+
+// process counts apart what the device did. Of the results that stood, those count as the
+// device's that the CPU engine can't have found; what the device refused never stands.
+func (c *contest) process(ctx context.Context, p *hostsched.Processor, block *hostsched.Block) (*hostsched.BlockResult, ranStats, error) {
+	if c.device == nil {
+		result, err := p.Process(ctx, block)
+		if err != nil {
+			return nil, ranStats{}, err
+		}
+		return result, ranStats{Stats: result.Stats}, nil
+	}
+	before := c.device.Stats()
+	result, err := p.Process(ctx, block)
+	if err != nil {
+		return nil, ranStats{}, err
+	}
+	after := c.device.Stats()
+	stats := ranStats{result.Stats, report.OffloadOf(&before, &after)}
+	taken := 0
+	for reason, n := range after.TakenOver {
+		if reason != device.Refused {
+			taken += int(n - before.TakenOver[reason])
+		}
+	}
+	stats.OnDevice = max(0, stats.OnDevice-taken)
+	return result, stats, nil
 }
 
 // collect leaves no garbage of one side to the other.
@@ -158,11 +192,12 @@ func (o *outcome) fill(l *report.Line, waves bool) {
 	if stats == nil {
 		stats = o.plain
 	}
-	middle := medianBy(stats, func(s hostsched.Stats) time.Duration { return s.Wall })
-	l.Ran(o.result.GasUsed, &middle, waves, o.rooted != nil)
+	middle := medianBy(stats, func(s ranStats) time.Duration { return s.Wall })
+	l.Ran(o.result.GasUsed, &middle.Stats, waves, o.rooted != nil)
+	l.Offload = middle.offload
 	switch {
 	case o.plain != nil:
-		l.Wall = report.Of(medianBy(o.plain, func(s hostsched.Stats) time.Duration { return s.Wall }).Wall)
+		l.Wall = report.Of(medianBy(o.plain, func(s ranStats) time.Duration { return s.Wall }).Wall)
 	default: // the one run there is had its root computed last
 		l.Wall = report.Of(middle.Wall - middle.Stage.Root)
 	}

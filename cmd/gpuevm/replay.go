@@ -38,12 +38,16 @@ var replayCommand = &cli.Command{
 		&cli.StringFlag{Name: "rpc", Usage: "`URL` of a node that answers debug_getRawBlock and debug_executionWitness"},
 		&cli.BoolFlag{Name: "compare", Usage: "also run serial go-ethereum, in turns, and show the speed-up"},
 		roundsFlag,
+		&cli.Float64Flag{Name: "min-on-device", Usage: "the smallest `SHARE`, 0 to 1, of the executions asked of the device that it must finish"},
 	}, commonFlags),
 }
 
 func runReplay(ctx *cli.Context) (err error) {
 	if ctx.Int("rounds") < 1 {
 		return usagef("--rounds %d: it is 1 or more", ctx.Int("rounds"))
+	}
+	if least := ctx.Float64("min-on-device"); least < 0 || least > 1 {
+		return usagef("--min-on-device %v: it is 0 to 1", least)
 	}
 	blocks, err := openFeed(ctx)
 	if err != nil {
@@ -61,7 +65,19 @@ func runReplay(ctx *cli.Context) (err error) {
 	}
 	lines, err := replayAll(ctx.Context, newContest(s, ctx.Bool("compare"), rounds), blocks)
 	printReplay(s, lines)
-	return firstError(err, verdict(lines))
+	return firstError(err, verdict(lines), enough(lines, ctx.Float64("min-on-device")))
+}
+
+// enough is an error where the device finished too little of what was asked of it.
+func enough(lines []*report.Line, least float64) error {
+	did := report.Sum(lines).Offload
+	if did == nil {
+		did = new(report.Offload)
+	}
+	if least == 0 || did.Asked > 0 && float64(did.Finished) >= least*float64(did.Asked) {
+		return nil
+	}
+	return cli.Exit(fmt.Sprintf("the device finished %d of %d executions, want %.4g%%", did.Finished, did.Asked, 100*least), exitFailed)
 }
 
 // replayAll runs the blocks one after another. One that fails does not keep the others

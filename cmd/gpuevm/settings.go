@@ -10,15 +10,14 @@ import (
 
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/gpuevm/gpuevm/bench/report"
-	"github.com/gpuevm/gpuevm/fallback"
-	"github.com/gpuevm/gpuevm/gpuevm"
 	"github.com/gpuevm/gpuevm/hostsched"
 	"github.com/urfave/cli/v2"
 )
 
 // commonFlags are those of every command that runs blocks.
 var commonFlags = []cli.Flag{
-	&cli.StringFlag{Name: "device", Value: "auto", Usage: "what executes transactions: auto or go (this machine's cores)"},
+	&cli.StringFlag{Name: "device", Value: "auto", Usage: deviceUsage},
+	strictFlag,
 	&cli.StringFlag{Name: "policy", Value: "waves", Usage: "order of execution: waves or serial"},
 	&cli.IntFlag{Name: "threads", Usage: "threads that execute and recover senders; 0: all cores"},
 	&cli.StringFlag{Name: "json", Usage: "also write JSON, a line for each block, to `FILE`; -: to standard output, and the table to standard error"},
@@ -26,26 +25,24 @@ var commonFlags = []cli.Flag{
 	&cli.IntFlag{Name: "verbosity", Value: 2, Usage: "how much of go-ethereum's log is shown: 0 nothing, 1 errors, 2 warnings, 3 info, 4 debug, 5 all"},
 }
 
+var strictFlag = &cli.BoolFlag{Name: "strict-gpu", Usage: "not being able to use the device, or a fault of it, is an error"}
+
 // settings are the common flags, checked and opened.
 type settings struct {
-	device  string
+	*executor
 	policy  string
 	threads int
-	engine  gpuevm.Engine
 
 	table  io.Writer
-	json   io.Writer // nil: none
-	errs   io.Writer
+	json   io.Writer      // nil: none
+	errs   io.Writer      // hides the executor's, which is the same
 	closed []func() error // in order
 }
 
 func openSettings(ctx *cli.Context) (*settings, error) {
 	s := &settings{policy: ctx.String("policy"), threads: ctx.Int("threads"), table: ctx.App.Writer, errs: ctx.App.ErrWriter}
-	switch device := ctx.String("device"); device {
-	case "auto", "go":
-		s.device = "go"
-	default:
-		return nil, usagef("--device %q: it is auto or go; more devices come later", device)
+	if err := checkDevice(ctx.String("device"), ctx.Bool("strict-gpu")); err != nil {
+		return nil, err
 	}
 	switch s.policy {
 	case "waves":
@@ -63,11 +60,16 @@ func openSettings(ctx *cli.Context) (*settings, error) {
 	if s.threads == 0 {
 		s.threads = runtime.GOMAXPROCS(0)
 	}
-	s.engine = fallback.New(s.threads)
 	log.SetDefault(log.NewLogger(log.NewTerminalHandlerWithLevel(s.errs, log.FromLegacyLevel(ctx.Int("verbosity")), false)))
 	if err := s.openFiles(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
+	var err error
+	if s.executor, err = openExecutor(ctx.String("device"), s.threads, ctx.Bool("strict-gpu"), s.errs); err != nil {
+		return nil, firstError(err, s.close())
+	}
+	s.announce()
+	s.closed = append([]func() error{s.executor.close}, s.closed...)
 	return s, nil
 }
 
@@ -100,7 +102,7 @@ func (s *settings) openFiles(ctx *cli.Context) error {
 func (s *settings) close() error {
 	var err error
 	for _, c := range s.closed {
-		err = errors.Join(err, c())
+		err = firstError(err, c())
 	}
 	s.closed = nil
 	return err
@@ -109,14 +111,16 @@ func (s *settings) close() error {
 // processor is a processor that has seen nothing yet.
 func (s *settings) processor() *hostsched.Processor {
 	if s.policy == "serial" {
-		return hostsched.New(hostsched.Serial(s.engine))
+		o := hostsched.Serial(s.engine)
+		o.Referee = s.cpu
+		return hostsched.New(o)
 	}
-	return hostsched.New(hostsched.Options{Engine: s.engine, Lanes: s.threads})
+	return hostsched.New(s.executor.options(s.threads))
 }
 
 // line is a block's report before it ran.
 func (s *settings) line(name string) *report.Line {
-	return &report.Line{Block: name, Device: s.device, Policy: s.policy, Threads: s.threads}
+	return &report.Line{Block: name, Device: s.name, Policy: s.policy, Threads: s.threads}
 }
 
 func (s *settings) write(l *report.Line) error {
@@ -127,5 +131,5 @@ func (s *settings) write(l *report.Line) error {
 }
 
 func (s *settings) String() string {
-	return fmt.Sprintf("device %s, policy %s, threads %d", s.device, s.policy, s.threads)
+	return fmt.Sprintf("device %s, policy %s, threads %d", s.name, s.policy, s.threads)
 }

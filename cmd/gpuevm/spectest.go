@@ -14,8 +14,6 @@ import (
 	"github.com/ethereum/go-ethereum/core/tracing"
 	"github.com/ethereum/go-ethereum/eth/tracers/logger"
 	"github.com/gpuevm/gpuevm/bench/spectest"
-	"github.com/gpuevm/gpuevm/fallback"
-	"github.com/gpuevm/gpuevm/gpuevm"
 	"github.com/gpuevm/gpuevm/gpuevm/enginetest/specfile"
 	"github.com/urfave/cli/v2"
 )
@@ -31,11 +29,11 @@ var (
 	specDumpFlag   = &cli.BoolFlag{Name: "dump", Usage: "dump the state after the run"}
 	specKnownFlag  = &cli.StringFlag{Name: "known", Usage: "tab-separated `FILE` of tests that are expected to fail; implies --strict"}
 	specStrictFlag = &cli.BoolFlag{Name: "strict", Usage: "exit with code 1 where a test fails that is not listed"}
-	specDeviceFlag = &cli.StringFlag{Name: "device", Value: "auto", Usage: "what runs the transactions: auto or go"}
+	specDeviceFlag = &cli.StringFlag{Name: "device", Value: "auto", Usage: deviceUsage}
 	specThreads    = &cli.IntFlag{Name: "threads", Usage: "cores to use; 0: all"}
 )
 
-var specFlags = []cli.Flag{specRunFlag, specHumanFlag, specDumpFlag, specKnownFlag, specStrictFlag, specDeviceFlag, specThreads}
+var specFlags = []cli.Flag{specRunFlag, specHumanFlag, specDumpFlag, specKnownFlag, specStrictFlag, specDeviceFlag, strictFlag, specThreads}
 
 // specTraceFlags are evm's, old ones included. A traced test runs in go-ethereum's own
 // processor: ours can't be watched.
@@ -79,21 +77,27 @@ func specTracer(ctx *cli.Context) (*tracing.Hooks, error) {
 	return nil, fmt.Errorf("unknown trace format: %q", format)
 }
 
-// specRunner is a runner as the flags say.
-func specRunner(ctx *cli.Context) (*spectest.Runner, error) {
+// specRun is a runner with its device.
+type specRun struct {
+	*spectest.Runner
+	*executor
+}
+
+// openSpecRun is a runner as the flags say.
+func openSpecRun(ctx *cli.Context) (*specRun, error) {
 	re, err := regexp.Compile(ctx.String("run"))
 	if err != nil {
 		return nil, fmt.Errorf("invalid regex --run: %v", err)
 	}
-	engine, err := specEngine(ctx.String("device"), ctx.Int("threads"))
+	x, err := specDevice(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &spectest.Runner{Engine: engine, Threads: ctx.Int("threads"), Run: re, Index: -1}
-	r.Blocks.Processor.Lanes = ctx.Int("threads")
+	r := &specRun{executor: x, Runner: &spectest.Runner{Engine: x.engine, Threads: ctx.Int("threads"), Run: re, Index: -1}}
+	r.Blocks.Processor = x.options(ctx.Int("threads"))
 	if file := ctx.String("known"); file != "" {
 		if r.Known, err = specfile.ReadDeviations(file); err != nil {
-			return nil, err
+			return nil, firstError(err, x.close())
 		}
 	}
 	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
@@ -104,29 +108,33 @@ func specRunner(ctx *cli.Context) (*spectest.Runner, error) {
 	return r, nil
 }
 
-func specEngine(device string, threads int) (gpuevm.Engine, error) {
-	switch device {
-	case "auto", "go":
-		return fallback.New(threads), nil
+// specDevice opens the device. Drivers of evm read standard error, so that nothing is said
+// of a GPU that nobody asked for and that is not there.
+func specDevice(ctx *cli.Context) (*executor, error) {
+	device, strict := ctx.String("device"), ctx.Bool("strict-gpu")
+	x, err := openExecutor(device, ctx.Int("threads"), strict, os.Stderr)
+	if err == nil && (x.device != nil || device != "auto") {
+		x.announce()
 	}
-	return nil, fmt.Errorf("unknown device %q: it is auto or go", device)
+	return x, err
 }
 
-// specRun runs the tests at the paths given as arguments or, as evm does where there are
-// none, at those read from standard input, with a report after each.
-func specRun(ctx *cli.Context, r *spectest.Runner, format spectest.Format) error {
+// run runs the tests at the paths given as arguments or, as evm does where there are none,
+// at those read from standard input, with a report after each.
+func (r *specRun) run(ctx *cli.Context, format spectest.Format) (err error) {
+	defer func() { err = firstError(err, r.close()) }()
 	if ctx.NArg() > 0 {
-		return specPaths(ctx, r, format, ctx.Args().Slice()...)
+		return r.paths(ctx, format, ctx.Args().Slice()...)
 	}
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan() && lines.Text() != ""; {
-		if err := specPaths(ctx, r, format, lines.Text()); err != nil {
+		if err := r.paths(ctx, format, lines.Text()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func specPaths(ctx *cli.Context, r *spectest.Runner, format spectest.Format, paths ...string) error {
+func (r *specRun) paths(ctx *cli.Context, format spectest.Format, paths ...string) error {
 	sum, err := r.Paths(context.Background(), format, paths...)
 	if r.Progress != nil {
 		fmt.Fprintln(os.Stderr)

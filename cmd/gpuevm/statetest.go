@@ -27,7 +27,7 @@ var stateTestCommand = &cli.Command{
 }
 
 func runStateTests(ctx *cli.Context) error {
-	r, err := specRunner(ctx)
+	r, err := openSpecRun(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,10 +54,10 @@ func runStateTests(ctx *cli.Context) error {
 			res.State = dumpOutcome(out)
 		}
 		if bench {
-			res.Stats = benchState(r, t, s, out)
+			res.Stats = benchState(r.Runner, t, s, out)
 		}
 	}
-	return specRun(ctx, r, spectest.StateTests)
+	return r.run(ctx, spectest.StateTests)
 }
 
 // manyFiles tells a large run from that of a driver that reads state roots off stderr.

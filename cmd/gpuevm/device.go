@@ -1,0 +1,185 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gpuevm/gpuevm/bench"
+	"github.com/gpuevm/gpuevm/fallback"
+	"github.com/gpuevm/gpuevm/gpuevm"
+	"github.com/gpuevm/gpuevm/gpuevm/cuda"
+	"github.com/gpuevm/gpuevm/gpuevm/device"
+	"github.com/gpuevm/gpuevm/hostsched"
+	"github.com/urfave/cli/v2"
+)
+
+const deviceUsage = "what executes transactions: auto (a GPU where one can be used, else go), cuda, cuda:N, " +
+	"host (the kernels, compiled for this machine's cores) or go (this machine's cores)"
+
+// executor is what --device names, opened.
+type executor struct {
+	name   string        // for reports: "go", "host", "cuda:0"
+	engine gpuevm.Engine // runs batches
+	cpu    gpuevm.Engine // the referee, which also takes over
+	device *device.Engine
+	raw    cuda.Device // the engine's
+	says   string      // what was opened, or why not
+	strict bool
+	errs   io.Writer
+}
+
+// A wave goes to a device in pieces of so many transactions at most, so that the host packs
+// one piece and commits another meanwhile.
+const deviceBatch = 4096
+
+// checkDevice says whether --device names something, whether or not it is there.
+func checkDevice(name string, strict bool) error {
+	switch name {
+	case "auto", "cuda", "host":
+		return nil
+	case "go":
+		if strict {
+			return usagef("--strict-gpu with --device go: nothing there falls back")
+		}
+		return nil
+	}
+	if _, ok := gpuIndex(name); ok {
+		return nil
+	}
+	return usagef("--device %q: it is auto, cuda, cuda:N, host or go; `gpuevm devices` lists what there is", name)
+}
+
+// gpuIndex is the N of "cuda:N".
+func gpuIndex(name string) (int, bool) {
+	digits, ok := strings.CutPrefix(name, "cuda:")
+	n, err := strconv.ParseUint(digits, 10, 16)
+	return int(n), ok && err == nil
+}
+
+// openExecutor opens a device. Where it can't be used the CPU engine stands in, unless
+// strict.
+func openExecutor(name string, threads int, strict bool, errs io.Writer) (*executor, error) {
+	if err := checkDevice(name, strict); err != nil {
+		return nil, err
+	}
+	cpu := fallback.New(threads)
+	x := &executor{name: "go", engine: cpu, cpu: cpu, strict: strict, errs: errs}
+	if name == "go" {
+		return x, nil
+	}
+	first, err := x.open(name)
+	switch {
+	case err == nil:
+		x.says = describe(x.raw.Info(), first)
+	case strict:
+		return nil, cli.Exit(fmt.Sprintf("--strict-gpu: %v", err), exitFailed)
+	case name == "auto":
+		x.says = fmt.Sprintf("this machine's cores, for there is no GPU to use: %v", err)
+	default:
+		x.says = fmt.Sprintf("this machine's cores, for %s can't be used: %v", name, err)
+	}
+	return x, nil
+}
+
+// announce says in one line which device it is, or why it is not the one asked for.
+func (x *executor) announce() {
+	if x.says != "" {
+		fmt.Fprintf(x.errs, "gpuevm: %s: %s\n", x.name, strings.ReplaceAll(x.says, "\n", "; "))
+	}
+}
+
+// open opens the device and puts an engine on it.
+func (x *executor) open(name string) (first time.Duration, err error) {
+	label, dev, err := openDevice(name)
+	if err != nil {
+		return 0, err
+	}
+	if first, err = bench.FirstLaunch(dev); err == nil {
+		x.device, err = device.New(dev, device.Options{
+			CPU: x.cpu, Log: slog.New(slog.NewTextHandler(x.errs, nil)),
+			Reopen: func() (cuda.Device, error) { return cuda.Open(label) },
+		})
+	}
+	if err != nil {
+		return 0, errors.Join(fmt.Errorf("%s: %w", label, err), dev.Close())
+	}
+	x.name, x.engine, x.raw = label, x.device, dev
+	return first, nil
+}
+
+// openDevice opens a device: of GPUs where no number is given the first that lets itself be
+// opened.
+func openDevice(name string) (label string, dev cuda.Device, err error) {
+	if name != "auto" && name != "cuda" {
+		dev, err = cuda.Open(name)
+		return name, dev, err
+	}
+	for _, found := range cuda.List() {
+		if found.Name == "host" {
+			continue
+		}
+		opened, failed := dev, found.Err
+		if failed == nil {
+			opened, failed = cuda.Open(found.Name)
+		}
+		if failed == nil {
+			return found.Name, opened, nil
+		}
+		err = errors.Join(err, failed)
+	}
+	return name, nil, err
+}
+
+// describe is a device and how it came up, for a line.
+func describe(info cuda.Info, first time.Duration) string {
+	parts := []string{info.Name, info.Driver}
+	if info.Kind == "cuda" {
+		parts[1] = "driver " + info.Driver
+	}
+	if info.Capability != "" {
+		parts = append(parts, "compute capability "+info.Capability)
+	}
+	var loading time.Duration
+	from := ""
+	for _, l := range info.Loaded {
+		loading += l.Took
+		from = l.From
+	}
+	return fmt.Sprintf("%s, %.1f GiB; opened in %s, kernels loaded in %s (%s), first launch %s", strings.Join(parts, ", "),
+		float64(info.Memory)/(1<<30), millis(info.Startup), millis(loading), from, millis(first))
+}
+
+func millis(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1e3) }
+
+// options are a processor's over the device.
+func (x *executor) options(threads int) hostsched.Options {
+	o := hostsched.Options{Engine: x.engine, Referee: x.cpu, Lanes: threads}
+	if x.device != nil {
+		o.Batch = deviceBatch
+	}
+	return o
+}
+
+// close says what became of the transactions and gives the device back. Under --strict-gpu
+// a fault is an error now, though the CPU engine has made good for it.
+func (x *executor) close() error {
+	if x.device == nil {
+		return nil
+	}
+	stats := x.device.Stats()
+	err := x.device.Close()
+	x.device = nil
+	fmt.Fprintf(x.errs, "gpuevm: %s: %s\n", x.name, stats)
+	if err != nil {
+		fmt.Fprintf(x.errs, "gpuevm: %s: close: %v\n", x.name, err) // all results are there already
+	}
+	if x.strict && stats.Faults > 0 {
+		return cli.Exit(fmt.Sprintf("--strict-gpu: %s failed %d times, and the CPU engine took over", x.name, stats.Faults), exitFailed)
+	}
+	return nil
+}

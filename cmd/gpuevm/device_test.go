@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gpuevm/gpuevm/fallback"
+	"github.com/gpuevm/gpuevm/gpuevm/cuda"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
+)
+
+// onCPU are settings as --device go makes them.
+func onCPU(threads int) *settings {
+	cpu := fallback.New(threads)
+	return &settings{executor: &executor{name: "go", engine: cpu, cpu: cpu}, policy: "waves", threads: threads}
+}
+
+func needHost(t *testing.T) {
+	t.Helper()
+	dev, err := cuda.OpenHost()
+	if err != nil {
+		t.Skip(err)
+	}
+	_ = dev.Close()
+}
+
+// Whatever there is, go is listed first and just one device is auto's.
+func TestDevices(t *testing.T) {
+	stdout, _ := expect(t, 0, []string{"go ", "host", "cuda"}, "devices")
+	if strings.Count(stdout, "\n* ")+strings.Count(stdout[:1], "*") != 1 {
+		t.Errorf("auto takes:\n%s", stdout)
+	}
+	stdout, _ = expect(t, 0, nil, "devices", "--json")
+	for text := range strings.Lines(stdout) {
+		var r deviceRow
+		if err := json.Unmarshal([]byte(text), &r); err != nil || r.Device == "" || r.Usable == (r.Why != "") || r.Usable && r.Name == "" {
+			t.Errorf("%s %v", text, err)
+		}
+	}
+}
+
+// A device that is not there: the CPU engine stands in and says so, or it is an error.
+func TestNoSuchGPU(t *testing.T) {
+	expect(t, 0, []string{"gpuevm: go: this machine's cores, for cuda:9999 can't be used: ", "state root equal: yes", "device go"},
+		"run", "--txs", "5", "--rounds", "1", "--device", "cuda:9999")
+	expect(t, exitFailed, []string{"gpuevm: --strict-gpu: "}, "run", "--txs", "5", "--rounds", "1", "--device", "cuda:9999", "--strict-gpu")
+	expect(t, exitFailed, []string{"--strict-gpu: "}, "statetest", "--device", "cuda:9999", "--strict-gpu", "x")
+	t.Setenv("CXX", "no-such-compiler")
+	expect(t, 0, []string{"host can't be used: ", "no-such-compiler"}, "run", "--txs", "5", "--rounds", "1", "--device", "host")
+}
+
+// The kernels on this machine's cores run blocks and tests as the CPU engine does, and say
+// how much of it they did.
+func TestHostDevice(t *testing.T) {
+	needHost(t)
+	stdout, _ := expect(t, 0, []string{"gpuevm: host: ", "opened in ", "first launch ", "state root equal: yes", "finished there "},
+		"run", "--device", "host", "--strict-gpu", "--txs", "60", "--rounds", "1", "--json", "-")
+	line := decodeLines(t, stdout)[0]
+	if asked, done := line["device_asked"].(float64), line["device_finished"].(float64); asked < 60 || done != asked || line["device"] != "host" {
+		t.Errorf("%v", line)
+	}
+	expect(t, 0, []string{"state root equal: yes"}, "run", "--device", "host", "--policy", "serial", "--txs", "30", "--rounds", "1")
+}
+
+func TestHostDeviceReplay(t *testing.T) {
+	needHost(t)
+	dir := shareddata.Folder(t, "blocks")
+	args := []string{"replay", "--device", "host", "--min-on-device", "0.9"}
+	for _, name := range []string{"mainnet-930196", "mainnet-2675000", "mainnet-4864590", "mainnet-19932703", "hoodi-1265656"} {
+		args = append(args, filepath.Join(dir, name+".json.gz"))
+	}
+	expect(t, 0, []string{"equal: 5 of 5", "transactions on the device"}, args...)
+	args[4] = "1" // one calls KZG point evaluation, which no device has
+	expect(t, exitFailed, []string{"the device finished ", "want 100%"}, args...)
+	expect(t, exitFailed, []string{"finished 0 of 0"}, "replay", "--device", "go", "--min-on-device", "0.5", args[5])
+}
