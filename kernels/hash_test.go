@@ -1,26 +1,20 @@
 package kernels_test
 
 import (
-	"archive/tar"
 	"bytes"
 	"compress/flate"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"io"
 	"math/rand"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/vm"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/gpuevm/gpuevm/gpuevm/cuda"
-	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
-	"golang.org/x/crypto/ripemd160"
+	"golang.org/x/crypto/ripemd160" //lint:ignore SA1019 the EVM has it
 )
 
 // Hashes of test_hash.cu.
@@ -135,7 +129,7 @@ func TestKeccakF1600(t *testing.T) {
 			Length          int // in bits
 		}
 	}
-	text := archived(t, "crypto/keccak/testdata/keccakKats.json.deflate")
+	text := vectorFile(t, "trie-rlp-tx-crypto.tar.gz", "keccakKats.json.deflate")
 	if err := json.NewDecoder(flate.NewReader(bytes.NewReader(text))).Decode(&file); err != nil {
 		t.Fatal(err)
 	}
@@ -195,33 +189,6 @@ func sponge(t *testing.T, dev cuda.Device, messages [][]byte, rate int) [][]byte
 		outs := hashAll(t, dev, testKeccakF1600, blocks)
 		for n, i := range which {
 			states[i] = outs[hashRoom*n:][:200]
-		}
-	}
-}
-
-// archived is a file of the archive of vectors.
-func archived(t *testing.T, name string) []byte {
-	t.Helper()
-	f, err := os.Open(filepath.Join(shareddata.Folder(t, "vectors"), "trie-rlp-tx-crypto.tar.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if h.Name == name {
-			text, err := io.ReadAll(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return text
 		}
 	}
 }
