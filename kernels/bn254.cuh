@@ -274,14 +274,13 @@ CALL_FN void fp12_cyclotomic_square(Fp12* f) {
   y[2] = fp2_add(fp2_twice(fp2_add(b[1], y[2])), b[1]);
 }
 
-// fp12_power_x raises to BN_X.
+// fp12_power_x raises to BN_X. r is not a.
 CALL_FN void fp12_power_x(Fp12* r, const Fp12* a) {
-  Fp12 f = *a;
+  *r = *a;
   for (int i = 61; i >= 0; i--) {
-    fp12_cyclotomic_square(&f);
-    if (BN_X >> i & 1) fp12_mul(&f, &f, a);
+    fp12_cyclotomic_square(r);
+    if (BN_X >> i & 1) fp12_mul(r, r, a);
   }
-  *r = f;
 }
 
 FN bool fp12_is_one(const Fp12& f) {
@@ -291,9 +290,10 @@ FN bool fp12_is_one(const Fp12& f) {
 }
 
 // final_power raises to a multiple, prime to the group's order, of (p^12 - 1) / order: the
-// hard part is Fuentes-Castaneda's.
-CALL_FN void final_power(Fp12* f) {
-  Fp12 g, t0, t1, t2, t3, t4;
+// hard part is Fuentes-Castaneda's. Its numbers are the caller's, since what a rare function
+// keeps on its stack is set aside for every lane of a GPU.
+CALL_FN void final_power(Fp12* f, Fp12 room[6]) {
+  Fp12 &g = room[0], &t0 = room[1], &t1 = room[2], &t2 = room[3], &t3 = room[4], &t4 = room[5];
   fp12_inverse(&g, f);
   fp12_conjugate(f);
   fp12_mul(&g, &g, f);
@@ -486,17 +486,22 @@ CALL_FN void miller_loop(Fp12* f, BnPair* pairs, u32 n) {
   }
 }
 
+// PairingRoom is what the check keeps in scratch, before its pairs.
+struct PairingRoom {
+  Fp12 product, f, power[6];
+};
+
 // bn254_pairing is 1 where the product of the pairings is one, else 0 (where a point is
-// wrong, *error says how), and 2 where scratch holds not even one BnPair. With more of it
-// more pairs go through one loop.
+// wrong, *error says how), and 2 where scratch does not hold PairingRoom and a BnPair. With
+// more of it more pairs go through one loop.
 CALL_FN u32 bn254_pairing(u32* error, const u8* in, u64 pairs, u8* scratch, u64 scratch_size) {
   u64 misaligned = (0 - (u64)scratch) & 7;
   if (pairs == 0) return 1;
-  if (scratch_size < misaligned + sizeof(BnPair)) return 2;
-  BnPair* room = (BnPair*)(scratch + misaligned);
-  u64 capacity = (scratch_size - misaligned) / sizeof(BnPair);
-  Fp12 product, f;
-  fp12_set_one(&product);
+  if (scratch_size < misaligned + sizeof(PairingRoom) + sizeof(BnPair)) return 2;
+  PairingRoom& room = *(PairingRoom*)(scratch + misaligned);
+  BnPair* waiting = (BnPair*)(&room + 1);
+  u64 capacity = (scratch_size - misaligned - sizeof(PairingRoom)) / sizeof(BnPair);
+  fp12_set_one(&room.product);
   u32 n = 0;
   for (u64 i = 0; i < pairs; i++) {
     Jacobian<BnField> p;
@@ -505,12 +510,12 @@ CALL_FN u32 bn254_pairing(u32* error, const u8* in, u64 pairs, u8* scratch, u64 
     if (!*error) *error = twist_point(&q, in + 192 * i + 64);
     if (*error) return 0;
     if (!is_infinity<BnField>(p) && !is_infinity<TwistField>(q))
-      room[n++] = BnPair{p.x, p.y, q.x, q.y, q.x, q.y, fp2_one()};
+      waiting[n++] = BnPair{p.x, p.y, q.x, q.y, q.x, q.y, fp2_one()};
     if (n == 0 || (n < capacity && i + 1 < pairs)) continue;
-    miller_loop(&f, room, n);
-    fp12_mul(&product, &product, &f);
+    miller_loop(&room.f, waiting, n);
+    fp12_mul(&room.product, &room.product, &room.f);
     n = 0;
   }
-  final_power(&product);
-  return fp12_is_one(product);
+  final_power(&room.product, room.power);
+  return fp12_is_one(room.product);
 }

@@ -576,7 +576,7 @@ func TestBn254Pairing(t *testing.T) {
 			if n > 0 {
 				in = append(append(in, g1Bytes(new(bn254.G1Affine).ScalarMultiplication(&one, sum.Neg(sum)))...), g2Bytes(&two)...)
 			}
-			list = append(list, call{revision: osaka, number: 8, input: in, scratch: 400 + r.Intn(2000)})
+			list = append(list, call{revision: osaka, number: 8, input: in, scratch: 3500 + r.Intn(2000)})
 			if n > 0 {
 				list = append(list, call{revision: byzantium, number: 8, input: spoil(r, in)})
 			}
