@@ -34,14 +34,18 @@ FN bool same_key(const Entry& e, u32 kind, const u8 addr[20], const u256& slot) 
                                    e.slot.w[2] == slot.w[2] && e.slot.w[3] == slot.w[3]);
 }
 
-CALL_FN const Entry* find_entry(const Table& t, u32 kind, const u8 addr[20], const u256& slot) {
+// find_tagged looks a key up under its hash.
+FN const Entry* find_tagged(const Table& t, u64 h, u32 kind, const u8 addr[20], const u256& slot) {
   const Entry* entries = (const Entry*)t.entries;
-  u64 h = key_hash(t.seed, kind, addr, slot);
   for (u64 at = h & t.mask;; at = (at + 1) & t.mask) {
     const Entry& e = entries[at];
     if (e.tag == h && same_key(e, kind, addr, slot)) return &e;
     if (e.tag == TAG_FREE) return nullptr;
   }
+}
+
+CALL_FN const Entry* find_entry(const Table& t, u32 kind, const u8 addr[20], const u256& slot) {
+  return find_tagged(t, key_hash(t.seed, kind, addr, slot), kind, addr, slot);
 }
 
 // find_account and find_slot look up what the table knows; nullptr: not known here. An account
@@ -66,13 +70,12 @@ FN void write_entry(Entry& to, const Entry& from) {
   to.code = from.code;
 }
 
-// upsert puts an entry in the table, in place of the one under its key; true: the key is new.
-// Lanes that insert distinct keys at once don't wait for one another: who meets an entry that
-// is being written passes on, since it is another key's. The key is there before the tag that
-// others compare is.
-FN bool upsert(const Table& t, const Entry& from) {
+// upsert_tagged puts an entry in the table, in place of the one under its key; true: the key
+// is new. Lanes that insert distinct keys at once don't wait for one another: who meets an
+// entry that is being written passes on, since it is another key's. The key is there before
+// the tag that others compare is.
+FN bool upsert_tagged(const Table& t, u64 h, const Entry& from) {
   Entry* entries = (Entry*)t.entries;
-  u64 h = key_hash(t.seed, from.kind, from.addr, from.slot);
   for (u64 at = h & t.mask;; at = (at + 1) & t.mask) {
     Entry& e = entries[at];
     u64 tag = atomic_cas(&e.tag, TAG_FREE, TAG_BUSY);
@@ -88,4 +91,8 @@ FN bool upsert(const Table& t, const Entry& from) {
     write_entry(e, from);
     return false;
   }
+}
+
+FN bool upsert(const Table& t, const Entry& from) {
+  return upsert_tagged(t, key_hash(t.seed, from.kind, from.addr, from.slot), from);
 }

@@ -149,18 +149,30 @@ func (m *machine) launchAll(b *batch) {
 	}
 }
 
+// launch runs transactions in a class of scratch. Where that has lanes for less than a
+// block, whose lanes all start, no more transactions than it has lanes may be in a launch.
 func (m *machine) launch(c int, order ptr, n int) {
 	s := m.scratchOf(c)
-	lanes := min(n, s.lanes)
 	mark := m.marks.at + ptr(c)*ptr(unsafe.Sizeof(launchMarks{}))
-	launch(m.bus, "run.cu", "run_transactions", lanes, &runArgs{
-		count: uint32(n), missCapacity: uint32(m.missRoom), cursor: mark,
-		block: m.block.at, txs: m.txs.at, order: order, outs: m.outs.at, bytes: m.bytes.at,
-		arena: m.arena.at, arenaSize: uint64(m.arenaSize), arenaUsed: m.marks.at + 8,
-		misses: m.misses.at, missCount: m.marks.at + 4,
-		stepLimit: m.options.StepLimit, table: m.table.arg(), scratch: s.in,
-	})
+	for n > 0 {
+		some := n
+		if m.bus.info.Warp > 1 && s.lanes%blockLanes != 0 {
+			some = min(n, s.lanes)
+		}
+		launch(m.bus, "run.cu", "run_transactions", min(some, s.lanes), &runArgs{
+			count: uint32(some), missCapacity: uint32(m.missRoom), cursor: mark,
+			block: m.block.at, txs: m.txs.at, order: order, outs: m.outs.at, bytes: m.bytes.at,
+			arena: m.arena.at, arenaSize: uint64(m.arenaSize), arenaUsed: m.marks.at + 8,
+			misses: m.misses.at, missCount: m.marks.at + 4,
+			stepLimit: m.options.StepLimit, table: m.table.arg(), scratch: s.in,
+		})
+		n -= some
+		order += ptr(4 * some)
+	}
 }
+
+// blockLanes is the launch bound of run_transactions in kernels/run.cu.
+const blockLanes = 128
 
 // scratchOf is the scratch of a class, allocated when it is first needed. Where memory is
 // short it has fewer lanes, perhaps none.
@@ -175,7 +187,12 @@ func (m *machine) scratchOf(c int) *scratch {
 	if budget == 0 {
 		budget = info.Memory / 8
 	}
-	for lanes := info.Lanes; ; lanes = max(info.Warp, lanes/2/info.Warp*info.Warp) {
+	lanes, err := m.bus.dev.Lanes("run.cu", "run_transactions")
+	if err != nil {
+		m.bus.err = err
+		return s
+	}
+	for ; ; lanes = fewer(lanes, info.Warp) {
 		in, size := classes[c].layout(lanes, info.Warp)
 		if budget != 0 && size > budget && lanes > info.Warp {
 			continue
@@ -193,6 +210,18 @@ func (m *machine) scratchOf(c int) *scratch {
 			return s
 		}
 	}
+}
+
+// fewer is half as many lanes: whole blocks, or whole warps of one, or on the host any
+// number.
+func fewer(lanes, warp int) int {
+	step := 1
+	if warp > 1 {
+		if step = blockLanes; lanes <= blockLanes {
+			step = warp
+		}
+	}
+	return max(step, lanes/2/step*step)
 }
 
 // fetch waits for the launches and brings what they say over, but for the arena.
