@@ -1,0 +1,83 @@
+package kernels_test
+
+import (
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gpuevm/gpuevm/kernels"
+)
+
+// TestImages fails when a source has changed since its images were made.
+func TestImages(t *testing.T) {
+	if found, _ := filepath.Glob("images/*.gz"); len(found) == 0 {
+		t.Skip("no images at all: make ptx makes them")
+	}
+	sources, err := fs.Glob(kernels.Sources, "*.cu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range sources {
+		for _, target := range kernels.Targets {
+			if strings.HasPrefix(source, "test_") {
+				continue
+			}
+			if _, err := kernels.Image(source, target); err != nil {
+				t.Errorf("%s %s: %v (make ptx)", source, target, err)
+			}
+		}
+	}
+}
+
+// TestHash: a change of a header changes what includes it, at whatever depth, and nothing else.
+func TestHash(t *testing.T) {
+	hash := func(source, text string, more ...string) string {
+		t.Helper()
+		h, err := kernels.Hash(source, text, more...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	plain := hash("a", "int x;\n")
+	for what, other := range map[string]string{
+		"another text":   hash("a", "int y;\n"),
+		"an include":     hash("a", "#include \"dialect.cuh\"\nint x;\n"),
+		"another option": hash("a", "int x;\n", "-O3"),
+	} {
+		if plain == other {
+			t.Errorf("%s makes no difference", what)
+		}
+	}
+	if plain != hash("a", "int x;\n") {
+		t.Error("the same twice differs")
+	}
+	if hash("test_device.cu", "") == hash("table.cu", "") {
+		t.Error("two files are the same")
+	}
+	if _, err := kernels.Hash("a", "#include \"none.cuh\"\n"); err == nil {
+		t.Error("a header that is not there")
+	}
+}
+
+func TestPack(t *testing.T) {
+	image := []byte(strings.Repeat("mov.u32 %r1, %r2;\n\x00", 1000))
+	a, err := kernels.Pack(image, "hash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := kernels.Pack(image, "hash")
+	if string(a) != string(b) {
+		t.Error("packing twice gives two results")
+	}
+	back, hash, err := kernels.Unpack(a)
+	if err != nil || string(back) != string(image) || hash != "hash" {
+		t.Error(len(back), hash, err)
+	}
+	for _, spoilt := range [][]byte{nil, a[:len(a)/2], append([]byte("x"), a...)} {
+		if _, _, err := kernels.Unpack(spoilt); err == nil {
+			t.Error("a damaged image was unpacked")
+		}
+	}
+}
