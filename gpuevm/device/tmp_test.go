@@ -57,7 +57,7 @@ func TestTmpBench(t *testing.T) {
 					ok++
 				}
 			}
-			t.Logf("%s round %d: kernel %v wall %v, go %v; rounds %d, gas %d ok %d", name, round, after.Kernel-before.Kernel, dev, c, after.Rounds-before.Rounds, gas, ok)
+			t.Logf("%s round %d: kernel %v wall %v, go %v; rounds %d, gas %d ok %d", name, round, after.KernelTime-before.KernelTime, dev, c, after.Rounds-before.Rounds, gas, ok)
 		}
 	}
 }
