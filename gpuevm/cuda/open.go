@@ -103,8 +103,8 @@ func explain(err error) error {
 		reason = "no permission to use the NVIDIA driver: /dev/nvidiactl can't be opened"
 	case call.code == codeNoDevice && limited:
 		reason = fmt.Sprintf("the NVIDIA driver shows no GPU (CUDA_VISIBLE_DEVICES is %q)", visible)
-	case call.code == codeNoDevice && errors.Is(nodeErr, fs.ErrNotExist):
-		reason = "the NVIDIA driver's library is installed, but there is no GPU that it can see (/dev/nvidiactl does not exist)"
+	case call.code == codeNoDevice && nodeErr != nil:
+		reason = fmt.Sprintf("the NVIDIA driver's library is installed, but there is no GPU for it (%v)", nodeErr)
 	case call.code == codeNoDevice:
 		reason = "the NVIDIA driver is installed, but sees no GPU"
 	case call.code == 803 || call.code == 804:
