@@ -1,7 +1,9 @@
 // The kernel that executes transactions: one lane runs one at a time.
 #include "transaction.cuh"
 
-KERNEL(run_transactions, RunArgs, 128) {
+// Four blocks to a multiprocessor: without that the precompiles, which rarely run, would take
+// 255 registers from the interpreter.
+KERNEL(run_transactions, RunArgs, 128, 4) {
   Evm e;
   bind(e, a, lane);
   u32* stamp = (u32*)(a.scratch.base + a.scratch.lane_bytes * lane);
