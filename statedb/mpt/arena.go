@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	unit      = 16 // bytes; a ref counts these
-	slabUnits = 1 << 16
-	maxSlabs  = 1 << 16 // 64 GiB in all
+	unit      = 16      // bytes; a ref counts these
+	slabUnits = 1 << 18 // 4 MiB: huge pages fit in
+	maxSlabs  = 1 << 14 // 64 GiB in all
 	// chunkUnits is what a heap takes off a slab at a time: enough that the lock does not
 	// matter, little enough that many heaps don't keep much idle.
 	chunkUnits = 1 << 12
@@ -21,7 +21,7 @@ const (
 	exact   = 64
 	classes = exact + 8
 	// spareSlabs must be free when a batch starts: no allocation within it can fail then.
-	spareSlabs = 4096
+	spareSlabs = 1024
 )
 
 // ref is where a node lies in the arena; 0 is no node, or one that is known by its hash.
@@ -100,7 +100,9 @@ func (a *Arena) chunk(units ref) ref {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.end-a.next < units {
-		a.slabs[a.count] = new(slab)
+		s := new(slab)
+		hugePages(unsafe.Slice((*byte)(unsafe.Pointer(s)), unsafe.Sizeof(*s)))
+		a.slabs[a.count] = s
 		a.next = ref(a.count) * slabUnits
 		a.end = a.next + (slabUnits - 1) // the last unit stays out: end must not wrap
 		if a.count == 0 {
@@ -192,12 +194,14 @@ func (w *worker) release(r ref, size int) {
 type worker struct {
 	*Arena
 	heap
-	t     *Trie
-	now   uint32
-	gone  []place // records of nodes that are no longer where they were
-	list  []Item  // scratch
-	value []byte  // scratch
-	path  [64]byte
+	t      *Trie
+	now    uint32
+	gone   []place // records of nodes that are no longer where they were
+	list   []Item  // scratch
+	warmed bool    // the items at hand have been to warm
+	fronts [2][]front
+	value  []byte // scratch
+	path   [64]byte
 }
 
 func (a *Arena) hire(t *Trie) *worker {
@@ -230,7 +234,7 @@ func (w *worker) join(hand *worker) {
 }
 
 func (w *worker) idle() {
-	w.list = nil // holds on to the caller's values
+	w.list, w.warmed = nil, false // holds on to the caller's values
 	w.grown, w.gone, w.t = 0, w.gone[:0], nil
 	w.mu.Lock()
 	w.workers = append(w.workers, w)

@@ -3,26 +3,29 @@ package mpt
 import (
 	"math/bits"
 	"sync"
+	"unsafe"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/gpuevm/gpuevm/statedb/keccak"
 )
 
 const (
-	// flushAt is how many nodes are gathered before they are hashed. Their encodings
-	// should fit the second-level cache; lanes are full with far fewer.
-	flushAt = 1024
+	// sweepWork is how many items' nodes are hashed together. They should fit the
+	// second-level cache; lanes are full with far fewer.
+	sweepWork = 384
 	// forkHash is how many items must have been applied for the work to be split.
 	forkHash = 192
 )
 
-// hashing gathers nodes to be hashed by their height above the deepest that changed, so
-// that one batch has as many nodes as can be, and all leaves whatever their depth.
+// hashing takes one sub-trie after the other, of about sweepWork changes each: down it
+// level by level, which lets the nodes be prefetched, and up again hashing one level as
+// one batch. What lies above these sub-tries is hashed at the end.
 type hashing struct {
 	arena  *Arena
-	levels [][]job
+	levels [][]job // of the sub-tries at hand, roots first
+	upper  [][]job // by height
+	work   int     // items below levels[0]
 	batch  keccak.Batch
-	jobs   int
 	tops   []top // for nodes whose parent someone else writes
 }
 
@@ -130,35 +133,44 @@ func (a *Arena) done(g *hashing) {
 	a.mu.Unlock()
 }
 
-// visit gathers the stale nodes of a sub-trie, children before parents, and returns the
-// height of its own. work is about how many items it has.
+// visit has a sub-trie hashed, sooner or later. Work is about how many items changed it.
+// The result is its height among those above the sub-tries that are swept, 0 for one of
+// these.
 func (g *hashing) visit(r, parent ref, depth, nibble, work int) int {
-	height := 0
 	a := g.arena
-	switch h := a.head(r); h.kind {
-	case extNode:
-		if h.stale != 0 {
-			height = 1 + g.visit(a.ext(r).child, r, int(h.end), 0, work)
+	h := a.head(r)
+	j := job{node: r, parent: parent, nibble: uint32(nibble), depth: uint8(depth)}
+	if work <= sweepWork || h.stale == 0 {
+		g.levels = push(g.levels, 0, j)
+		if g.work += max(work, 1); g.work >= sweepWork {
+			g.sweep()
 		}
-	case branchNode:
-		if work >= forkHash && cap(a.cores) > 0 {
-			height = g.fork(r, depth, work)
-			break
-		}
+		return 0
+	}
+	height := 0
+	switch {
+	case h.kind == extNode:
+		height = 1 + g.visit(a.ext(r).child, r, int(h.end), 0, work)
+	case cap(a.cores) > 0:
+		height = 1 + g.fork(r, depth, work)
+	default:
 		b := a.branch(r)
+		share := work / bits.OnesCount16(b.stale)
 		for m := b.stale; m != 0; m &= m - 1 {
 			n := bits.TrailingZeros16(m)
-			height = max(height, 1+g.visit(b.refs[b.rank(n)], r, depth+1, n, 0))
+			height = max(height, 1+g.visit(b.refs[b.rank(n)], r, depth+1, n, share))
 		}
 	}
-	for len(g.levels) <= height {
-		g.levels = append(g.levels, nil)
-	}
-	g.levels[height] = append(g.levels[height], job{node: r, parent: parent, nibble: uint32(nibble), depth: uint8(depth)})
-	if g.jobs++; g.jobs >= flushAt {
-		g.flush()
-	}
+	g.upper = push(g.upper, height, j)
 	return height
+}
+
+func push(levels [][]job, level int, j job) [][]job {
+	for len(levels) <= level {
+		levels = append(levels, nil)
+	}
+	levels[level] = append(levels[level], j)
+	return levels
 }
 
 // fork has other goroutines hash children of a branch completely. They don't write the
@@ -177,7 +189,7 @@ func (g *hashing) fork(r ref, depth, work int) int {
 		n := bits.TrailingZeros16(m)
 		child := b.refs[b.rank(n)]
 		if m&(m-1) == 0 || work < forkPart || !take(g.arena.cores) {
-			height = max(height, 1+g.visit(child, r, depth+1, n, work))
+			height = max(height, g.visit(child, r, depth+1, n, work))
 			continue
 		}
 		others |= 1 << n
@@ -204,17 +216,54 @@ func (g *hashing) visitAt(r ref, depth, work int) {
 	g.flush()
 }
 
-// flush hashes all that was gathered.
+// flush hashes all that was visited.
 func (g *hashing) flush() {
-	for i, level := range g.levels {
-		if len(level) > 0 {
-			g.level(level)
-			g.levels[i] = level[:0]
-		}
+	g.sweep()
+	for i, level := range g.upper {
+		g.level(level)
+		g.upper[i] = level[:0]
 	}
-	g.jobs = 0
 }
 
+// sweep hashes the sub-tries below levels[0].
+func (g *hashing) sweep() {
+	deepest := -1
+	for d := 0; d < len(g.levels) && len(g.levels[d]) > 0; d++ {
+		deepest = d
+		for i := range g.levels[d] {
+			j := g.levels[d][i]
+			g.below(d+1, &j)
+		}
+	}
+	for d := deepest; d >= 0; d-- {
+		g.level(g.levels[d])
+		g.levels[d] = g.levels[d][:0]
+	}
+	g.work = 0
+}
+
+// below adds the stale children of a node to a level.
+func (g *hashing) below(level int, j *job) {
+	a := g.arena
+	h := a.head(j.node)
+	if h.stale == 0 {
+		return
+	}
+	if h.kind == extNode {
+		g.levels = push(g.levels, level, job{node: a.ext(j.node).child, parent: j.node, depth: h.end})
+		return
+	}
+	b := a.branch(j.node)
+	prefetch(unsafe.Pointer(&b.slots[0]), uintptr(len(b.slots)+1)/2)
+	for m := b.stale; m != 0; m &= m - 1 {
+		n := bits.TrailingZeros16(m)
+		c := b.refs[b.rank(n)]
+		prefetch(a.at(c), 3)
+		g.levels = push(g.levels, level, job{node: c, parent: j.node, nibble: uint32(n), depth: j.depth + 1})
+	}
+}
+
+// level encodes and hashes nodes whose children are done.
 func (g *hashing) level(jobs []job) {
 	g.batch.Reset()
 	for i := range jobs {

@@ -18,6 +18,17 @@ func (w *worker) apply(r ref, depth int, items []Item) (out ref, changed bool, e
 		out = w.build(w.living(items), depth)
 		return out, out != 0, nil
 	}
+	if !w.warmed && len(items) <= warmRun && len(items) >= warmLeast {
+		w.warm(r, depth, items)
+		w.warmed = true
+		out, changed, err = w.applyNode(r, depth, items)
+		w.warmed = false
+		return out, changed, err
+	}
+	return w.applyNode(r, depth, items)
+}
+
+func (w *worker) applyNode(r ref, depth int, items []Item) (out ref, changed bool, err error) {
 	h := w.head(r)
 	h.epoch = w.now
 	stored := h.stored

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package mpt
+
+func hugePages([]byte) {}
