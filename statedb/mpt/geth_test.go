@@ -1,0 +1,121 @@
+package mpt
+
+import (
+	"encoding/binary"
+	"math/rand"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/rawdb"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/trie"
+	"github.com/ethereum/go-ethereum/trie/trienode"
+	"github.com/ethereum/go-ethereum/triedb"
+)
+
+// geth runs the same changes on go-ethereum's trie, committed and opened again.
+type geth struct {
+	t    testing.TB
+	db   *triedb.Database
+	trie *trie.Trie
+	root common.Hash
+}
+
+func newGeth(t testing.TB) *geth {
+	g := &geth{t: t, db: triedb.NewDatabase(rawdb.NewMemoryDatabase(), triedb.HashDefaults), root: types.EmptyRootHash}
+	g.open()
+	return g
+}
+
+func (g *geth) open() {
+	var err error
+	if g.trie, err = trie.New(trie.TrieID(g.root), g.db); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+func (g *geth) update(batch []Item) {
+	for _, it := range batch {
+		if err := g.trie.Update(it.Key[:], it.Value); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+}
+
+func (g *geth) commit() common.Hash {
+	root, nodes := g.trie.Commit(false)
+	if nodes != nil {
+		if err := g.db.Update(root, g.root, 0, trienode.NewWithNodeSet(nodes), triedb.NewStateSet()); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	g.root = root
+	g.open()
+	return root
+}
+
+// FuzzAgainstGeth runs a sequence of blocks that the input spells out on both tries.
+func FuzzAgainstGeth(f *testing.F) {
+	for seed := range 12 {
+		data := make([]byte, 60*(seed+1))
+		rand.New(rand.NewSource(int64(seed))).Read(data)
+		f.Add(byte(seed), data)
+	}
+	var all []Config
+	configs(f, func(_ string, c Config) { all = append(all, c) })
+	f.Fuzz(func(t *testing.T, how byte, data []byte) {
+		w := newWorld(t, all[int(how)%len(all)])
+		g := newGeth(t)
+		for len(data) >= 4 {
+			seed, n, after := int64(binary.BigEndian.Uint16(data)), int(data[2]), data[3]
+			data = data[4:]
+			batch := drawn(seed, n, &data)
+			if after&1 != 0 {
+				if err := w.trie.Resolve(batch); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.tick()
+			w.update(batch)
+			g.update(batch)
+			w.hash()
+			if want := g.commit(); w.trie.hash != want {
+				t.Fatalf("root %s, go-ethereum has %s", w.trie.hash, want)
+			}
+			after >>= 1
+			if after&1 == 0 {
+				w.collect()
+				w.between(after >> 1)
+			}
+			w.check(keysOf(batch[:min(3, len(batch))]))
+		}
+	})
+}
+
+// drawn is a batch of a style, with some keys out of the input itself.
+func drawn(seed int64, n int, data *[]byte) []Item {
+	r := rand.New(rand.NewSource(seed))
+	s := &styles[n%len(styles)]
+	batch := s.batch(r, 1+n*4*(1+n/240))
+	for range min(n%4, len(*data)/3) {
+		var k common.Hash
+		d := *data
+		k[0], k[d[0]%32], k[31] = d[1], d[2], d[1]
+		batch = append(batch, Item{k, d[:n%2*3]})
+		*data = d[3:]
+	}
+	return sorted(batch)
+}
+
+// between is what may happen to a trie from one block to the next.
+func (w *world) between(what byte) {
+	switch tries := []*Trie{w.trie}; what & 3 {
+	case 1:
+		w.reopen()
+	case 2:
+		w.arena.Prune(tries, uint32(what>>2&3), 0)
+	case 3:
+		w.arena.Prune(tries, 9, int64(what>>2)*1000+1)
+	}
+	w.audit()
+}
