@@ -5,6 +5,7 @@ ROUNDS  ?= 5
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: build run test race conformance bench lint contracts fuzz help clean
+.PHONY: ptx ptx-check cuda cuda-test sanitize
 
 build: ## build bin/gpuevm
 	$(GO) build -ldflags "-X main.commit=$(VERSION)" -o bin/gpuevm ./cmd/gpuevm
@@ -36,6 +37,28 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
+# NVIDIA's compilers and headers, which need no GPU.
+build/cuda/env: .ci/cuda-tools .ci/cuda-tools.txt
+	.ci/cuda-tools build/cuda
+
+ptx: build/cuda/env ## compile the kernels for GPUs into kernels/images, with kernels/resources.txt
+	. build/cuda/env && $(GO) run ./kernels/build
+
+ptx-check: build/cuda/env ## do kernels/images and resources.txt come from these sources?
+	. build/cuda/env && $(GO) run ./kernels/build -check
+
+cuda: build/cuda/env ## build bin/gpuevm-cuda, on gorgonia.org/cu instead of the driver loaded at run time
+	. build/cuda/env && $(GO) build -tags cuda -ldflags "-X main.commit=$(VERSION)" -o bin/gpuevm-cuda ./cmd/gpuevm
+
+cuda-test: build/cuda/env ## what can be tested of CUDA without a GPU
+	.ci/cuda-test
+
+# The address sanitizer's library must be there before all others; UB's comes with the kernels.
+SANITIZE ?= ./kernels ./gpuevm/cuda ./gpuevm/device
+sanitize: ## the kernels' tests on the host, with the address and undefined-behaviour sanitizers
+	GPUEVM_SANITIZE=address,undefined $(GO) test -short -timeout 40m \
+		-exec "env LD_PRELOAD=$$(realpath $$(g++ -print-file-name=libasan.so)) ASAN_OPTIONS=detect_leaks=0:handle_segv=0:detect_stack_use_after_return=0" $(SANITIZE)
+
 contracts: ## compile the workloads' Solidity (needs npm)
 	bench/workload/contracts/build.sh
 
@@ -43,4 +66,4 @@ clean: ## remove what was built
 	rm -rf bin build
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'

@@ -22,6 +22,9 @@ var images embed.FS
 // and its PTX (ISA 7.8) is understood by every driver since 520.
 const Toolchain = "CUDA 11.8.89"
 
+// CompileOptions are NVRTC's, for images and at run time.
+var CompileOptions = []string{"--std=c++17"}
+
 // Targets are what each source is compiled for.
 var Targets = []string{"compute_80", "sm_80", "sm_90"}
 
@@ -54,7 +57,9 @@ func ImageName(source, target string) string {
 }
 
 // ImageHash identifies what a source's images are made of and with.
-func ImageHash(source string) (string, error) { return Hash(source, "", Toolchain) }
+func ImageHash(source string) (string, error) {
+	return Hash(source, "", append([]string{Toolchain}, CompileOptions...)...)
+}
 
 // Pack compresses an image; the same image always gives the same bytes.
 func Pack(image []byte, hash string) ([]byte, error) {

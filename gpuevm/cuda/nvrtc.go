@@ -25,9 +25,6 @@ var nvrtcSymbols = strings.Fields(`
 	nvrtcGetPTXSize nvrtcGetPTX nvrtcGetCUBINSize nvrtcGetCUBIN nvrtcGetProgramLogSize
 	nvrtcGetProgramLog`)
 
-// CompileOptions are the same for all that is compiled.
-var CompileOptions = []string{"--std=c++17"}
-
 var openNVRTC = sync.OnceValues(func() (*nvrtc, error) {
 	var lib uintptr
 	for _, path := range nvrtcPaths() {
@@ -55,8 +52,7 @@ var openNVRTC = sync.OnceValues(func() (*nvrtc, error) {
 	return n, nil
 })
 
-// nvrtcPaths are where NVRTC may be, the newest last in CUDA's own folders but never a newer
-// one first: an older compiler's code runs on more drivers.
+// nvrtcPaths are where NVRTC may be, the oldest first: its code runs on more drivers.
 func nvrtcPaths() []string {
 	if path := os.Getenv("NVRTC"); path != "" {
 		return []string{path}
@@ -105,7 +101,7 @@ func Compile(source, text, target string) ([]byte, error) {
 		return nil, err
 	}
 	defer n.call("nvrtcDestroyProgram", uintptr(unsafe.Pointer(&program)))
-	if err := n.compile(program, append([]string{"--gpu-architecture=" + target}, CompileOptions...)); err != nil {
+	if err := n.compile(program, append([]string{"--gpu-architecture=" + target}, kernels.CompileOptions...)); err != nil {
 		return nil, fmt.Errorf("compile %s for %s: %w", source, target, err)
 	}
 	if strings.HasPrefix(target, "sm_") {
