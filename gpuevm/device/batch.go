@@ -230,7 +230,9 @@ func (b *batch) leaveMissed() {
 // unpack makes the results; false: the device wrote nonsense.
 func (b *batch) unpack() bool {
 	var s slab
-	s.size(b.outs)
+	if !s.size(b) {
+		return false
+	}
 	for i, packed := range b.index {
 		at := b.lot[i].arena
 		if at >= 0 && !s.unpack(&b.results[packed], &b.outs[i], b.arenas[at], &b.txs[packed]) {

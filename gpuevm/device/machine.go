@@ -133,6 +133,9 @@ func (m *machine) launchAll(b *batch) {
 	}
 	m.bus.upload(m.marks.at, bytesOfSlice(marks))
 	order := m.hostOrder.grow(m.bus, len(b.pending))
+	if m.bus.err != nil {
+		return
+	}
 	at := 0
 	for c := range classCount {
 		from := at
@@ -313,12 +316,16 @@ func (m *machine) takeArena(b *batch) error {
 	return m.bus.sync()
 }
 
+const largestArena = 1 << 33
+
 // growArena takes a full arena's results and goes on with one twice as large.
 func (m *machine) growArena(b *batch) error {
 	if err := m.takeArena(b); err != nil {
 		return err
 	}
-	m.arenaSize *= 2
+	if m.arenaSize *= 2; m.arenaSize > largestArena {
+		return errors.New("device: no arena is large enough for the results")
+	}
 	m.bus.room(&m.arena, m.arenaSize)
 	m.hostMarks.s[0].arenaUsed = 0
 	return m.bus.err

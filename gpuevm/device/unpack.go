@@ -16,15 +16,22 @@ type slab struct {
 	codes   []gpuevm.Code
 }
 
-func (s *slab) size(outs []txOut) {
+// size makes room for all results of a batch; false: one of them names more than there is.
+func (s *slab) size(b *batch) bool {
 	var logs, codes int
-	for i := range outs {
-		if outs[i].status <= outHalted {
-			logs += int(outs[i].logs)
-			codes += int(outs[i].codes)
+	for i := range b.outs {
+		at := b.lot[i].arena
+		if at < 0 {
+			continue
 		}
+		if !b.outs[i].fits(len(b.arenas[at])) {
+			return false
+		}
+		logs += int(b.outs[i].logs)
+		codes += int(b.outs[i].codes)
 	}
 	s.logs, s.logPtrs, s.codes = make([]types.Log, logs), make([]*types.Log, logs), make([]gpuevm.Code, codes)
+	return true
 }
 
 // cut takes n elements off the front of a slab.
@@ -70,9 +77,6 @@ func (o *txOut) fits(arena int) bool {
 // unpack makes the result of a transaction. Its lists stay where they are in the arena.
 // false: the device wrote nonsense.
 func (s *slab) unpack(r *gpuevm.Result, o *txOut, arena []byte, tx *gpuevm.Tx) bool {
-	if !o.fits(len(arena)) {
-		return false
-	}
 	c := cursor(arena[o.at : o.at+o.size])
 	r.Status = gpuevm.Status(o.status)
 	r.GasUsed = o.gasUsed
@@ -86,7 +90,31 @@ func (s *slab) unpack(r *gpuevm.Result, o *txOut, arena []byte, tx *gpuevm.Tx) b
 	logs := list[logOut](&c, o.logs)
 	topics := list[common.Hash](&c, o.topics)
 	r.Output = c.bytes(int(o.outputSize))
+	if !sound(r.Reads, r.Diff.Cells, r.Diff.Adds) {
+		return false
+	}
 	return s.unpackCodes(r, codes, &c) && s.unpackLogs(r, logs, topics, &c, tx)
+}
+
+// sound reports whether what the lists say is in gpuevm's words. Whoever reads them indexes
+// by kind.
+func sound(reads []gpuevm.Read, cells, adds []gpuevm.Cell) bool {
+	for i := range reads {
+		if reads[i].Key.Kind > gpuevm.Slot || reads[i].Op > gpuevm.AtLeast {
+			return false
+		}
+	}
+	for i := range cells {
+		if cells[i].Key.Kind > gpuevm.Slot {
+			return false
+		}
+	}
+	for i := range adds {
+		if adds[i].Key.Kind != gpuevm.Balance {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *slab) unpackCodes(r *gpuevm.Result, codes []codeOut, c *cursor) bool {
