@@ -57,7 +57,7 @@ func (g *geth) commit() common.Hash {
 // FuzzAgainstGeth runs a sequence of blocks that the input spells out on both tries.
 func FuzzAgainstGeth(f *testing.F) {
 	for seed := range 12 {
-		data := make([]byte, 60*(seed+1))
+		data := make([]byte, 8*(seed+1))
 		rand.New(rand.NewSource(int64(seed))).Read(data)
 		f.Add(byte(seed), data)
 	}
@@ -66,7 +66,7 @@ func FuzzAgainstGeth(f *testing.F) {
 	f.Fuzz(func(t *testing.T, how byte, data []byte) {
 		w := newWorld(t, all[int(how)%len(all)])
 		g := newGeth(t)
-		for len(data) >= 4 {
+		for block := 0; len(data) >= 4 && block < 12; block++ {
 			seed, n, after := int64(binary.BigEndian.Uint16(data)), int(data[2]), data[3]
 			data = data[4:]
 			batch := drawn(seed, n, &data)
@@ -96,7 +96,7 @@ func FuzzAgainstGeth(f *testing.F) {
 func drawn(seed int64, n int, data *[]byte) []Item {
 	r := rand.New(rand.NewSource(seed))
 	s := &styles[n%len(styles)]
-	batch := s.batch(r, 1+n*4*(1+n/240))
+	batch := s.batch(r, 1+n/8+n/250*300)
 	for range min(n%4, len(*data)/3) {
 		var k common.Hash
 		d := *data
