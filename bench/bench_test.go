@@ -11,12 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/gpuevm/gpuevm/bench/source"
-	"github.com/gpuevm/gpuevm/bench/workload"
 	"github.com/gpuevm/gpuevm/fallback"
 	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
-	"github.com/gpuevm/gpuevm/statedb"
 )
 
 // BenchmarkBlocks measures all sides on generated blocks of 1 Ggas and on the real
@@ -28,9 +25,6 @@ var (
 	jsonFile = flag.String("summary", "", "file for BenchmarkBlocks's medians and ratios")
 	mgas     = flag.Float64("mgas", 1000, "size of BenchmarkBlocks's generated blocks")
 )
-
-// gasPerTx is about what a transaction of a workload uses.
-var gasPerTx = map[string]float64{"transfer": 21_000, "erc20": 38_841, "swap": 102_070, "serial": 37_128, "mixed": 63_500}
 
 var measured = map[string]*measurement{}
 
@@ -89,17 +83,11 @@ func jobsOf(tb testing.TB, name string) (jobs []*Job) {
 	if name == "real" {
 		return realJobs(tb)
 	}
-	w, err := workload.Generate(name, workload.Options{Txs: int(*mgas * 1e6 / gasPerTx[name]), Blocks: 1, Seed: 1})
+	job, err := GeneratedJob(name, *mgas)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	pre, err := statedb.FromAlloc(w.Alloc)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	b := w.Blocks[0]
-	return []*Job{{Name: name, Config: w.Config, Block: b, Author: b.Coinbase(), Parent: w.Parent, Pre: pre,
-		BlockHash: func(uint64) common.Hash { return b.ParentHash() }}}
+	return []*Job{job}
 }
 
 func realJobs(tb testing.TB) (jobs []*Job) {

@@ -57,10 +57,15 @@ func GethSide(node bool) *Side {
 	return s
 }
 
-// OurSide is our processor with a fresh history each round.
+// OurSide is our processor on the CPU's engine, with a fresh history each round.
 func OurSide(engine gpuevm.Engine, threads int) *Side {
-	return &Side{Name: "go", Threads: threads, Begin: func() func(context.Context, *Job) (Outcome, error) {
-		p := hostsched.New(hostsched.Options{Engine: engine, Lanes: threads})
+	return ProcessorSide("go", hostsched.Options{Engine: engine, Lanes: threads})
+}
+
+// ProcessorSide is our processor as the options say, with a fresh history each round.
+func ProcessorSide(name string, o hostsched.Options) *Side {
+	return &Side{Name: name, Threads: o.Lanes, Begin: func() func(context.Context, *Job) (Outcome, error) {
+		p := hostsched.New(o)
 		return func(ctx context.Context, job *Job) (Outcome, error) {
 			res, err := p.Process(ctx, job.Ready(nil))
 			if err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"time"
 	"unsafe"
 
@@ -27,17 +26,11 @@ func FirstLaunch(dev cuda.Device) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer h.free()
-	start := time.Now()
-	if _, err := h.launch(); err != nil {
-		return 0, err
-	}
-	took := time.Since(start)
-	out, err := h.results()
-	if err == nil && !bytes.Equal(out, crypto.Keccak256([]byte("gpuevm"))) {
+	took, err := h.run()
+	if err == nil && !bytes.Equal(h.out[0].host, crypto.Keccak256([]byte("gpuevm"))) {
 		err = errors.New("the device's first hash is wrong")
 	}
-	return took, err
+	return took.Wall, errors.Join(err, h.free())
 }
 
 // kernel is a kernel over some items with its buffers on the device. Its arguments are a
@@ -46,75 +39,79 @@ type kernel struct {
 	dev          cuda.Device
 	source, name string
 	count        int
-	buffers      []cuda.Ptr
-	out          []int // sizes of those buffers that are written; 0: read
+	in           []buffer
+	out          []buffer
 	args         []byte
 }
 
-// newKernel brings the inputs to the device. A buffer of nil bytes is an output of as many
-// bytes as sizes says.
+// buffer is memory on the device with its twin on the host, from where it copies fast.
+type buffer struct {
+	at   cuda.Ptr
+	host []byte
+}
+
+// newKernel makes the buffers: inputs, then outputs of some sizes.
 func newKernel(dev cuda.Device, source, name string, count int, inputs [][]byte, sizes ...int) (*kernel, error) {
 	k := &kernel{dev: dev, source: source, name: name, count: count}
 	k.args = binary.LittleEndian.AppendUint64(nil, uint64(count))
 	for _, in := range inputs {
-		if err := k.add(len(in), 0); err != nil {
-			return nil, err
-		}
-		if err := dev.Upload(0, k.buffers[len(k.buffers)-1], in); err != nil {
+		b, err := k.buffer(len(in))
+		if err != nil {
 			return nil, errors.Join(err, k.free())
 		}
+		copy(b.host, in)
+		k.in = append(k.in, b)
 	}
 	for _, n := range sizes {
-		if err := k.add(n, n); err != nil {
-			return nil, err
+		b, err := k.buffer(n)
+		if err != nil {
+			return nil, errors.Join(err, k.free())
+		}
+		k.out = append(k.out, b)
+	}
+	return k, nil
+}
+
+func (k *kernel) buffer(bytes int) (b buffer, err error) {
+	if b.at, err = k.dev.Alloc(bytes); err != nil {
+		return b, err
+	}
+	if b.host, err = k.dev.HostAlloc(bytes); err != nil {
+		return b, errors.Join(err, k.dev.Free(b.at))
+	}
+	k.args = binary.LittleEndian.AppendUint64(k.args, uint64(b.at))
+	return b, nil
+}
+
+// run brings the inputs over, launches on as many lanes as run at once, and brings the
+// outputs back.
+func (k *kernel) run() (Took, error) {
+	start := time.Now()
+	for _, b := range k.in {
+		if err := k.dev.Upload(0, b.at, b.host); err != nil {
+			return Took{}, err
 		}
 	}
-	_, err := dev.Sync(0)
-	return k, err
-}
-
-func (k *kernel) add(bytes, out int) error {
-	p, err := k.dev.Alloc(bytes)
-	if err != nil {
-		return errors.Join(err, k.free())
-	}
-	k.buffers, k.out = append(k.buffers, p), append(k.out, out)
-	k.args = binary.LittleEndian.AppendUint64(k.args, uint64(p))
-	return nil
-}
-
-// launch runs the kernel over all items, on as many lanes as run at once, and returns the
-// kernel's own time.
-func (k *kernel) launch() (time.Duration, error) {
 	lanes, err := k.dev.Lanes(k.source, k.name)
 	if err != nil {
-		return 0, err
+		return Took{}, err
 	}
 	if err := k.dev.Launch(0, k.source, k.name, min(lanes, k.count), k.args); err != nil {
-		return 0, err
+		return Took{}, err
 	}
-	return k.dev.Sync(0)
-}
-
-// results are the first output.
-func (k *kernel) results() ([]byte, error) {
-	for i, n := range k.out {
-		if n > 0 {
-			b := make([]byte, n)
-			if err := k.dev.Download(0, b, k.buffers[i]); err != nil {
-				return nil, err
-			}
-			_, err := k.dev.Sync(0)
-			return b, err
+	for _, b := range k.out {
+		if err := k.dev.Download(0, b.host, b.at); err != nil {
+			return Took{}, err
 		}
 	}
-	return nil, fmt.Errorf("%s writes nothing", k.name)
+	kernels, err := k.dev.Sync(0)
+	return Took{Wall: time.Since(start), Kernel: kernels}, err
 }
 
 func (k *kernel) free() error {
 	var err error
-	for _, p := range k.buffers {
-		err = errors.Join(err, k.dev.Free(p))
+	for _, b := range append(k.in, k.out...) {
+		err = errors.Join(err, k.dev.Free(b.at), k.dev.HostFree(b.host))
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -145,13 +146,15 @@ func describe(info cuda.Info, first time.Duration) string {
 		parts = append(parts, "compute capability "+info.Capability)
 	}
 	var loading time.Duration
-	from := ""
+	var from []string
 	for _, l := range info.Loaded {
 		loading += l.Took
-		from = l.From
+		if !slices.Contains(from, l.From) {
+			from = append(from, l.From)
+		}
 	}
 	return fmt.Sprintf("%s, %.1f GiB; opened in %s, kernels loaded in %s (%s), first launch %s", strings.Join(parts, ", "),
-		float64(info.Memory)/(1<<30), millis(info.Startup), millis(loading), from, millis(first))
+		float64(info.Memory)/(1<<30), millis(info.Startup), millis(loading), strings.Join(from, ", "), millis(first))
 }
 
 func millis(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1e3) }

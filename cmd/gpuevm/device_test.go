@@ -76,3 +76,14 @@ func TestHostDeviceReplay(t *testing.T) {
 	expect(t, exitFailed, []string{"the device finished ", "want 100%"}, args...)
 	expect(t, exitFailed, []string{"finished 0 of 0"}, "replay", "--device", "go", "--min-on-device", "0.5", args[5])
 }
+
+func TestBench(t *testing.T) {
+	needHost(t)
+	stdout, _ := expect(t, 0, []string{"erc20: ", "host over the CPU"},
+		"bench", "--device", "host", "--workload", "erc20,blocks", "--mgas", "0.5", "--rounds", "1", "--json", "-")
+	lines := decodeLines(t, stdout)
+	if len(lines) != 1+len(benchWorkloads) || lines[0]["bench"] != "erc20" || lines[1]["bench"] != "block-erc20" || lines[0]["speedup"].(float64) <= 0 {
+		t.Errorf("%v", lines)
+	}
+	expect(t, exitFailed, []string{"there is no device to measure"}, "bench", "--device", "go")
+}

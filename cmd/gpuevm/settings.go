@@ -45,7 +45,7 @@ func openSettings(ctx *cli.Context) (*settings, error) {
 		return nil, err
 	}
 	switch s.policy {
-	case "waves":
+	case "waves", "": // bench has no policy
 	case "serial":
 		s.threads = 1
 	default:
