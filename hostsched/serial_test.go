@@ -15,6 +15,8 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/gpuevm/gpuevm/fallback"
 	"github.com/gpuevm/gpuevm/gpuevm"
+	"github.com/gpuevm/gpuevm/gpuevm/cuda"
+	"github.com/gpuevm/gpuevm/gpuevm/device"
 	"github.com/gpuevm/gpuevm/hostsched"
 )
 
@@ -56,7 +58,7 @@ func ways(seed int64) map[string]hostsched.Options {
 	rnd := func() *rand.Rand { return rand.New(rand.NewSource(seed)) }
 	cpu := fallback.New(2)
 	slow := &delays{Engine: cpu, rnd: rnd()}
-	return map[string]hostsched.Options{
+	all := map[string]hostsched.Options{
 		"serial":     hostsched.Serial(cpu),
 		"1 lane":     {Engine: cpu, Lanes: 1},
 		"2 lanes":    {Engine: cpu, Lanes: 2},
@@ -64,6 +66,37 @@ func ways(seed int64) map[string]hostsched.Options {
 		"unforeseen": {Engine: slow, Referee: cpu, Lanes: 8, Predictor: hostsched.NoPrediction{}},
 		"deceived":   {Engine: slow, Referee: cpu, Lanes: 3, Predictor: &liar{rnd: rnd()}},
 		"batches":    {Engine: cpu, Lanes: 1, Batch: 64},
+		"recoverer":  {Engine: cpu, Lanes: 2, Recoverer: halfHearted{}},
+	}
+	if e := hostDevice(); e != nil {
+		all["device"] = hostsched.Options{Engine: e, Referee: cpu, Recoverer: e, Lanes: 2, Batch: 64}
+		all["device, deceived"] = hostsched.Options{Engine: e, Referee: cpu, Lanes: 3, Batch: 8, Predictor: &liar{rnd: rnd()}}
+	}
+	return all
+}
+
+// hostDevice is an engine on this machine's cores as a device, one for all tests; nil
+// where there is no compiler. It keeps its state table from block to block as far as the
+// views allow.
+var hostDevice = sync.OnceValue(func() *device.Engine {
+	dev, err := cuda.OpenHost()
+	if err != nil {
+		return nil
+	}
+	e, err := device.New(dev, device.Options{CPU: fallback.New(2), Reopen: cuda.OpenHost})
+	if err != nil {
+		panic(err)
+	}
+	return e
+})
+
+// halfHearted recovers two of three senders.
+type halfHearted struct{}
+
+func (halfHearted) Recover(signer types.Signer, txs []*types.Transaction, from []common.Address, ok []bool) {
+	for i, tx := range txs {
+		addr, err := types.Sender(signer, tx)
+		from[i], ok[i] = addr, err == nil && i%3 > 0
 	}
 }
 
@@ -96,6 +129,13 @@ func TestSerialEquivalence(t *testing.T) {
 	t.Logf("%d valid and %d invalid blocks, %d transactions executed again", valid, invalid, again)
 	if valid == 0 || again == 0 {
 		t.Fatal("the blocks test nothing")
+	}
+	if e := hostDevice(); e != nil {
+		s := e.Stats()
+		t.Log(s)
+		if s.Kept == 0 || s.Faults > 0 {
+			t.Errorf("the device kept its table %d times and failed %d times", s.Kept, s.Faults)
+		}
 	}
 }
 
