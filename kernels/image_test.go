@@ -1,7 +1,9 @@
 package kernels_test
 
 import (
+	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -79,5 +81,37 @@ func TestPack(t *testing.T) {
 		if _, _, err := kernels.Unpack(spoilt); err == nil {
 			t.Error("a damaged image was unpacked")
 		}
+	}
+}
+
+// TestMoreImages: GPUEVM_IMAGES adds images, if they are of these sources.
+func TestMoreImages(t *testing.T) {
+	const source, target = "test_device.cu", "compute_80"
+	t.Setenv("GPUEVM_IMAGES", "")
+	if _, err := kernels.Image(source, target); !errors.Is(err, kernels.ErrNoImage) {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	t.Setenv("GPUEVM_IMAGES", dir)
+	hash, err := kernels.ImageHash(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(hash string) {
+		packed, err := kernels.Pack([]byte("ptx"), hash)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, kernels.ImageName(source, target)), packed, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(hash)
+	if image, err := kernels.Image(source, target); string(image) != "ptx" {
+		t.Error(image, err)
+	}
+	put("of something else")
+	if _, err := kernels.Image(source, target); !errors.Is(err, kernels.ErrNoImage) {
+		t.Error(err)
 	}
 }

@@ -35,7 +35,7 @@ type Device interface {
 	Zero(s Stream, dst Ptr, bytes int) error
 	// Load makes a source ready, which Launch does by itself for a file of package kernels.
 	// With a text, that is the source; it may include the kernels' headers, and is compiled
-	// here and now. Loading a name again replaces what it stood for.
+	// here and now. Loading a name again replaces what it stood for, as Unload does.
 	Load(source, text string) error
 	// Unload forgets a source, when nothing that was launched from it is left to run.
 	Unload(source string) error

@@ -24,10 +24,11 @@ type host struct {
 	// use is held for reading by calls, for writing by what ends them: Close.
 	use     sync.RWMutex
 	closed  bool
+	loading sync.Mutex // one load at a time: modules
+	modules map[string]*hostModule
 	mu      sync.Mutex // the rest
 	queues  []*queue
 	blocks  map[Ptr]block
-	modules map[string]*hostModule
 }
 
 // block is memory that was allocated: `bytes` from its address, the mapping around it.
@@ -39,7 +40,6 @@ type block struct {
 // hostModule is a shared object.
 type hostModule struct {
 	library uintptr
-	mu      sync.Mutex
 	kernels map[string]laneFunc
 }
 

@@ -14,6 +14,8 @@ func (h *host) Load(source, text string) error {
 		return err
 	}
 	defer release()
+	h.loading.Lock()
+	defer h.loading.Unlock()
 	_, err = h.load(source, text)
 	return err
 }
@@ -24,18 +26,18 @@ func (h *host) Unload(source string) error {
 		return err
 	}
 	defer release()
-	h.mu.Lock()
+	h.loading.Lock()
+	defer h.loading.Unlock()
 	m := h.modules[source]
 	delete(h.modules, source)
-	h.mu.Unlock()
 	if m == nil {
 		return nil
 	}
 	return purego.Dlclose(m.library)
 }
 
-// load compiles a source or finds it in the cache. Two that load the same at once both do
-// it, and the later one's stays.
+// load compiles a source or finds it in the cache, and puts it in place of what the name
+// stood for.
 func (h *host) load(source, text string) (*hostModule, error) {
 	start := time.Now()
 	path, cached, err := h.compiler.object(source, text)
@@ -51,26 +53,28 @@ func (h *host) load(source, text string) (*hostModule, error) {
 	if cached {
 		from = "cached"
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	old := h.modules[source]
 	h.modules[source] = m
+	h.mu.Lock()
 	h.info.Loaded = append(h.info.Loaded, Loaded{Source: source, From: from, Took: time.Since(start)})
+	h.mu.Unlock()
+	if old != nil {
+		return m, purego.Dlclose(old.library)
+	}
 	return m, nil
 }
 
 // kernel finds a kernel, loading its source where that has not been done.
 func (h *host) kernel(source, name string) (laneFunc, error) {
-	h.mu.Lock()
+	h.loading.Lock()
+	defer h.loading.Unlock()
 	m := h.modules[source]
-	h.mu.Unlock()
 	if m == nil {
 		var err error
 		if m, err = h.load(source, ""); err != nil {
 			return nil, err
 		}
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if f := m.kernels[name]; f != nil {
 		return f, nil
 	}
