@@ -192,15 +192,14 @@ func (v *view) Since(mark gpuevm.Mark) (changed []gpuevm.Key, now gpuevm.Mark, o
 	m, _ := mark.(*viewMark)
 	n := &viewMark{o: v.o, at: v.at}
 	switch {
-	case m != nil && m.o == v.o:
+	case m == nil:
+		n.base, _, _ = v.o.sinceBase(nil)
+		_, _ = v.sinceView(nil, n)
+	case m.o == v.o:
 		n.base = m.base
 		changed, ok = v.sinceView(m, n)
-	case m != nil:
-		changed, ok = v.sinceBlock(m, n)
 	default:
-		n.base, _, _ = v.o.sinceBase(nil)
-		_, ok = v.sinceView(nil, n)
-		ok = false
+		changed, ok = v.sinceBlock(m, n)
 	}
 	return changed, n, ok
 }
@@ -227,7 +226,7 @@ func (v *view) sinceBlock(m, n *viewMark) (changed []gpuevm.Key, ok bool) {
 	if !ok || !known || !mine {
 		return nil, false
 	}
-	return append(append(below, before...), own...), true
+	return slices.Concat(below, before, own), true
 }
 
 // all lists every key that was ever noted.

@@ -50,6 +50,8 @@ func (b *batch) pack() {
 		switch {
 		case b.block == nil:
 			b.leave(int32(i), Environment)
+		case len(b.packer.bytes) > 1<<30: // offsets have 32 bits
+			b.leave(int32(i), TooLarge)
 		case !b.packer.add(b.block, &b.txs[i]):
 			b.leave(int32(i), Refused)
 		default:

@@ -21,7 +21,7 @@ type opFact struct{ gas, need, room, defined uint16 }
 type blockIn struct {
 	revision, hashCount  uint32
 	coinbase             [20]byte
-	pad                  uint32
+	_                    uint32
 	time, gasLimit       uint64
 	number, prevrandao   uint256.Int
 	baseFee, blobBaseFee uint256.Int
@@ -48,19 +48,19 @@ type txIn struct {
 	data, dataSize          uint32
 	access, accessCount     uint32
 	auths, blobs, blobCount uint32
-	pad                     uint32
+	_                       uint32
 }
 
 type accessIn struct {
 	addr           [20]byte
 	keys, keyCount uint32
-	pad            uint32
+	_              uint32
 }
 
 type authIn struct {
 	authority, target [20]byte
 	nonce             uint64
-	valid, pad        uint32
+	valid, _          uint32
 }
 
 const (
@@ -77,7 +77,7 @@ type entry struct {
 	nonce  uint64
 	exists uint32
 	code   uint32
-	pad    [2]uint64
+	_      [2]uint64
 }
 
 type codeBlock struct {
@@ -157,7 +157,7 @@ type txOut struct {
 	topics         uint32
 	outputSize     uint32
 	blocksRun      uint32
-	needs, pad     uint32
+	needs, _       uint32
 }
 
 // The lists of a result are used where they arrive: these are gpuevm's own types.
@@ -213,19 +213,19 @@ type runArgs struct {
 }
 
 type upsertArgs struct {
-	count, pad  uint32
+	count, _    uint32
 	from, added ptr
 	table       table
 }
 
 type recoverArgs struct {
-	count, pad         uint32
+	count, _           uint32
 	signatures, hashes ptr
 	addresses, ok      ptr
 }
 
 type hashArgs struct {
-	count, pad             uint32
+	count, _               uint32
 	bytes, offsets, hashes ptr
 }
 

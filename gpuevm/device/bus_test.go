@@ -58,6 +58,9 @@ func TestBus(t *testing.T) {
 		fmt.Fprintf(&src, "static_assert(sizeof(%s) == %d, \"size of %s\");\n", name, typ.Size(), name)
 		for i := range typ.NumField() {
 			f := typ.Field(i)
+			if f.Name == "_" {
+				continue
+			}
 			field := snake(f.Name)
 			fmt.Fprintf(&src, "static_assert(OFFSET(%s, %s) == %d, \"%s.%s\");\n", name, field, f.Offset, name, field)
 			fmt.Fprintf(&src, "static_assert(sizeof(%s::%s) == %d, \"size of %s.%s\");\n", name, field, f.Type.Size(), name, field)

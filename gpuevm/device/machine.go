@@ -43,8 +43,9 @@ type scratch struct {
 
 // launchMarks are the numbers that lanes share.
 type launchMarks struct {
-	cursor, missCount uint32
-	arenaUsed         uint64
+	_         uint32 // the cursor, where lanes take the next item
+	missCount uint32
+	arenaUsed uint64
 }
 
 func newMachine(dev cuda.Device, options *Options, count *counters) (*machine, error) {
