@@ -5,7 +5,7 @@ ROUNDS  ?= 5
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: build run test race conformance bench lint contracts fuzz help clean
-.PHONY: ptx ptx-check cuda cuda-test sanitize
+.PHONY: gpu-check ptx ptx-check cuda cuda-test sanitize
 
 build: ## build bin/gpuevm
 	$(GO) build -ldflags "-X main.commit=$(VERSION)" -o bin/gpuevm ./cmd/gpuevm
@@ -58,6 +58,12 @@ SANITIZE ?= ./kernels ./gpuevm/cuda ./gpuevm/device
 sanitize: ## the kernels' tests on the host, with the address and undefined-behaviour sanitizers
 	GPUEVM_SANITIZE=address,undefined $(GO) test -short -timeout 40m \
 		-exec "env LD_PRELOAD=$$(realpath $$(g++ -print-file-name=libasan.so)) ASAN_OPTIONS=detect_leaks=0:handle_segv=0:detect_stack_use_after_return=0" $(SANITIZE)
+
+gpu-check: build build/cuda/env ## everything that wants a GPU as one folder, build/gpu-check; runs it where there is a GPU
+	bench/gpucheck/bundle.sh $(DATA)
+	@if bin/gpuevm devices 2>/dev/null | grep -q 'cuda:.*compute'; then bash build/gpu-check/gpu-check.sh build/gpu-check-results; \
+	elif [ -n "$$GPUEVM_GPUCHECK_DEVICE" ]; then bash build/gpu-check/gpu-check.sh build/gpu-check-results; \
+	else echo "no GPU here: copy build/gpu-check to a machine that has one, and there: bash gpu-check.sh"; fi
 
 contracts: ## compile the workloads' Solidity (needs npm)
 	bench/workload/contracts/build.sh

@@ -30,10 +30,11 @@ var (
 	specKnownFlag  = &cli.StringFlag{Name: "known", Usage: "tab-separated `FILE` of tests that are expected to fail; implies --strict"}
 	specStrictFlag = &cli.BoolFlag{Name: "strict", Usage: "exit with code 1 where a test fails that is not listed"}
 	specDeviceFlag = &cli.StringFlag{Name: "device", Value: "auto", Usage: deviceUsage}
+	specEveryFlag  = &cli.IntFlag{Name: "every", Value: 1, Usage: "run every `N`-th file of those found"}
 	specThreads    = &cli.IntFlag{Name: "threads", Usage: "cores to use; 0: all"}
 )
 
-var specFlags = []cli.Flag{specRunFlag, specHumanFlag, specDumpFlag, specKnownFlag, specStrictFlag, specDeviceFlag, strictFlag, specThreads}
+var specFlags = []cli.Flag{specRunFlag, specHumanFlag, specDumpFlag, specKnownFlag, specStrictFlag, specDeviceFlag, strictFlag, specEveryFlag, specThreads}
 
 // specTraceFlags are evm's, old ones included. A traced test runs in go-ethereum's own
 // processor: ours can't be watched.
@@ -94,6 +95,7 @@ func openSpecRun(ctx *cli.Context) (*specRun, error) {
 		return nil, err
 	}
 	r := &specRun{executor: x, Runner: &spectest.Runner{Engine: x.engine, Threads: ctx.Int("threads"), Run: re, Index: -1}}
+	r.Every = ctx.Int("every")
 	r.Blocks.Processor = x.options(ctx.Int("threads"))
 	if file := ctx.String("known"); file != "" {
 		if r.Known, err = specfile.ReadDeviations(file); err != nil {
