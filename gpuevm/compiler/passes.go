@@ -1,0 +1,22 @@
+package compiler
+
+// Order is how the values of a block are ordered.
+type Order uint8
+
+const (
+	Parallel Order = iota // for instruction-level parallelism
+	Program               // as in the code: its twin
+)
+
+// pass is a step that keeps what a contract means. run tells how often it found something
+// to do.
+type pass struct {
+	name string
+	run  func(f *Func, o *Options) int
+}
+
+var passes = []pass{
+	{"params", params},
+	{"fold", fold},
+	{"dead", dead},
+}
