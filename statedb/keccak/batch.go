@@ -74,6 +74,18 @@ func (b *Batch) Digest(i int) *[32]byte { return &b.digests[i] }
 // Permutations is how many the batch takes.
 func (b *Batch) Permutations() int { return len(b.data) / Rate }
 
+// Blocks are all messages, padded: what a Hasher elsewhere (on a device) reads.
+func (b *Batch) Blocks() []byte { return b.data }
+
+// Span says which blocks of Rate bytes message i has.
+func (b *Batch) Span(i int) (first, n int) { return int(b.spans[i].off), b.spans[i].blocks() }
+
+// Digests has room for the digest of every message, for a Hasher to fill in.
+func (b *Batch) Digests() [][32]byte {
+	b.open()
+	return b.digests
+}
+
 // open makes room for the digests.
 func (b *Batch) open() {
 	if cap(b.digests) < len(b.spans) {

@@ -134,3 +134,27 @@ func BenchmarkHash(b *testing.B) {
 		}
 	}
 }
+
+// elsewhere is a hasher as a device's is: it sees blocks and nothing else.
+type elsewhere struct{ t *testing.T }
+
+func (e elsewhere) Hash(b *Batch) {
+	digests := b.Digests()
+	for i := range digests {
+		first, n := b.Span(i)
+		blocks := b.Blocks()[first*Rate:][:n*Rate]
+		end := len(b.Message(i))
+		if blocks[end]&1 == 0 || blocks[len(blocks)-1]&0x80 == 0 {
+			e.t.Fatalf("message %d of %d bytes is not padded", i, end)
+		}
+		digests[i] = crypto.Keccak256Hash(blocks[:end])
+	}
+}
+
+func TestHasherElsewhere(t *testing.T) {
+	messages := make([][]byte, 2*Rate)
+	for i := range messages {
+		messages[i] = make([]byte, i)
+	}
+	check(t, "elsewhere", elsewhere{t}, messages)
+}

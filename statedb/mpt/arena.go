@@ -12,8 +12,8 @@ import (
 
 const (
 	unit      = 16      // bytes; a ref counts these
-	slabUnits = 1 << 18 // 4 MiB: huge pages fit in
-	maxSlabs  = 1 << 14 // 64 GiB in all
+	slabUnits = 1 << 16 // 1 MiB. Huge pages made no difference: prefetching hides TLB misses
+	maxSlabs  = 1 << 15 // 32 GiB in all
 	// chunkUnits is what a heap takes off a slab at a time: enough that the lock does not
 	// matter, little enough that many heaps don't keep much idle.
 	chunkUnits = 1 << 12
@@ -21,7 +21,7 @@ const (
 	exact   = 64
 	classes = exact + 8
 	// spareSlabs must be free when a batch starts: no allocation within it can fail then.
-	spareSlabs = 1024
+	spareSlabs = 4096
 )
 
 // ref is where a node lies in the arena; 0 is no node, or one that is known by its hash.
@@ -100,9 +100,7 @@ func (a *Arena) chunk(units ref) ref {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.end-a.next < units {
-		s := new(slab)
-		hugePages(unsafe.Slice((*byte)(unsafe.Pointer(s)), unsafe.Sizeof(*s)))
-		a.slabs[a.count] = s
+		a.slabs[a.count] = new(slab)
 		a.next = ref(a.count) * slabUnits
 		a.end = a.next + (slabUnits - 1) // the last unit stays out: end must not wrap
 		if a.count == 0 {

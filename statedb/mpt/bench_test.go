@@ -41,7 +41,6 @@ type ground struct {
 	keys   []common.Hash
 	values map[common.Hash][]byte
 	db     blobs
-	root   common.Hash
 }
 
 func account(seed uint64) []byte {

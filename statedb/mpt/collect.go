@@ -39,6 +39,8 @@ type collecting struct {
 	path   []byte
 	blob   []byte
 	gone   []byte // path of the first of t.gone
+	warmed bool   // the sub-trie at hand has been to warm
+	fronts [2][]ref
 }
 
 func (c *collecting) run() error {
@@ -50,7 +52,7 @@ func (c *collecting) run() error {
 	}
 	c.sortGone()
 	if t.root != 0 {
-		if err := c.node(t.root, 0, (*slot)(&t.hash), false); err != nil {
+		if err := c.node(t.root, 0, (*slot)(&t.hash), false, t.unwritten); err != nil {
 			return err
 		}
 	}
@@ -60,7 +62,7 @@ func (c *collecting) run() error {
 		}
 		c.nextGone()
 	}
-	t.unsent, t.wiped = false, false
+	t.unsent, t.wiped, t.unwritten = false, false, 0
 	return nil
 }
 
@@ -101,21 +103,16 @@ func (c *collecting) delete(path []byte) error {
 }
 
 // node emits the changes from the path of the node r on, to the end of its sub-trie.
-func (c *collecting) node(r ref, depth int, hash *slot, embedded bool) error {
+// About so many items changed that.
+func (c *collecting) node(r ref, depth int, hash *slot, embedded bool, work int) error {
+	if !c.warmed && work <= sweepWork {
+		c.warm(r)
+		c.warmed = true
+		defer func() { c.warmed = false }()
+	}
 	h := c.a.head(r)
-	for len(c.t.gone) > 0 {
-		order := bytes.Compare(c.gone, c.path)
-		if order > 0 {
-			break
-		}
-		if order < 0 {
-			if err := c.delete(c.gone); err != nil {
-				return err
-			}
-		} else {
-			h.stored = true
-		}
-		c.nextGone()
+	if err := c.goneBefore(h); err != nil {
+		return err
 	}
 	switch {
 	case !embedded:
@@ -131,10 +128,29 @@ func (c *collecting) node(r ref, depth int, hash *slot, embedded bool) error {
 			return err
 		}
 	}
-	return c.children(r, h, depth)
+	return c.children(r, h, depth, work)
 }
 
-func (c *collecting) children(r ref, h *head, depth int) error {
+// goneBefore emits what is gone up to the path of the node h.
+func (c *collecting) goneBefore(h *head) error {
+	for len(c.t.gone) > 0 {
+		order := bytes.Compare(c.gone, c.path)
+		if order > 0 {
+			break
+		}
+		if order < 0 {
+			if err := c.delete(c.gone); err != nil {
+				return err
+			}
+		} else {
+			h.stored = true
+		}
+		c.nextGone()
+	}
+	return nil
+}
+
+func (c *collecting) children(r ref, h *head, depth, work int) error {
 	unsent := h.unsent
 	h.unsent = 0
 	switch {
@@ -143,16 +159,17 @@ func (c *collecting) children(r ref, h *head, depth int) error {
 	case h.kind == extNode:
 		e := c.a.ext(r)
 		c.path = appendNibbles(c.path, &e.key, depth, int(e.end))
-		err := c.node(e.child, int(e.end), &e.slot, e.embed != 0)
+		err := c.node(e.child, int(e.end), &e.slot, e.embed != 0, work)
 		c.path = c.path[:depth]
 		return err
 	}
 	b := c.a.branch(r)
+	work /= bits.OnesCount16(unsent)
 	for m := unsent; m != 0; m &= m - 1 {
 		n := bits.TrailingZeros16(m)
 		i := b.rank(n)
 		c.path = append(c.path, byte(n))
-		err := c.node(b.refs[i], depth+1, &b.slots[i], b.embed>>n&1 != 0)
+		err := c.node(b.refs[i], depth+1, &b.slots[i], b.embed>>n&1 != 0, work)
 		c.path = c.path[:depth]
 		if err != nil {
 			return err

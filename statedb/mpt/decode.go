@@ -30,6 +30,9 @@ func (w *worker) decode(blob []byte, key *common.Hash, depth int) (ref, error) {
 	if len(rest) > 0 {
 		return 0, errTrailing
 	}
+	if mask, ok := hashesOnly(elems); ok {
+		return w.fullBranch(elems, mask, depth)
+	}
 	n, err := rlp.CountValues(elems)
 	switch {
 	case err != nil:
@@ -40,6 +43,42 @@ func (w *worker) decode(blob []byte, key *common.Hash, depth int) (ref, error) {
 		return w.decodeBranch(elems, key, depth)
 	}
 	return 0, errElements
+}
+
+// hashesOnly says which children a branch has, if all of them are hashes. Nearly all
+// nodes that are read are such branches, or leaves.
+func hashesOnly(elems []byte) (mask uint16, ok bool) {
+	for n := range 16 {
+		switch {
+		case len(elems) > 33 && elems[0] == 0xa0:
+			mask |= 1 << n
+			elems = elems[33:]
+		case len(elems) > 1 && elems[0] == 0x80:
+			elems = elems[1:]
+		default:
+			return 0, false
+		}
+	}
+	return mask, len(elems) == 1 && elems[0] == 0x80
+}
+
+func (w *worker) fullBranch(elems []byte, mask uint16, depth int) (ref, error) {
+	switch {
+	case depth >= 64:
+		return 0, errDepth
+	case mask&(mask-1) == 0:
+		return 0, errChildren
+	}
+	r := w.newBranch(mask)
+	b := w.branch(r)
+	for i := range b.slots {
+		for elems[0] != 0xa0 {
+			elems = elems[1:]
+		}
+		b.slots[i] = slot(elems[1:33])
+		elems = elems[33:]
+	}
+	return r, nil
 }
 
 func (w *worker) decodeShort(elems []byte, key *common.Hash, depth int) (ref, error) {
@@ -90,17 +129,17 @@ func (w *worker) decodeExt(elem []byte, key *common.Hash, depth, end int) (ref, 
 		return 0, errDepth
 	}
 	var s slot
-	child, embedded, _, err := w.decodeChild(elem, &s, key, end)
+	child, kind, _, err := w.decodeChild(elem, &s, key, end)
 	if err != nil {
 		return 0, err
 	}
-	if s == (slot{}) {
+	if kind == noChild {
 		return 0, errChild
 	}
 	r := w.newExt(key, end)
 	e := w.ext(r)
 	e.slot, e.child = s, child
-	if embedded {
+	if kind == embeddedChild {
 		e.embed = 1
 	}
 	return r, nil
@@ -114,7 +153,7 @@ func (w *worker) decodeBranch(elems []byte, key *common.Hash, depth int) (_ ref,
 		slots       [16]slot
 		refs        [16]ref
 		mask, embed uint16
-		embedded    bool
+		kind        childKind
 		k           = *key
 	)
 	defer func() {
@@ -126,13 +165,13 @@ func (w *worker) decodeBranch(elems []byte, key *common.Hash, depth int) (_ ref,
 	}()
 	for n := range 16 {
 		setNibble(&k, depth, n)
-		if refs[n], embedded, elems, err = w.decodeChild(elems, &slots[n], &k, depth+1); err != nil {
+		if refs[n], kind, elems, err = w.decodeChild(elems, &slots[n], &k, depth+1); err != nil {
 			return 0, err
 		}
-		if embedded {
+		if kind == embeddedChild {
 			embed |= 1 << n
 		}
-		if embedded || slots[n] != (slot{}) {
+		if kind != noChild {
 			mask |= 1 << n
 		}
 	}
@@ -153,24 +192,32 @@ func (w *worker) decodeBranch(elems []byte, key *common.Hash, depth int) (_ ref,
 	return r, nil
 }
 
+type childKind int
+
+const (
+	noChild childKind = iota
+	hashedChild
+	embeddedChild
+)
+
 // decodeChild reads one element of a branch or extension: nothing, a hash or, within
 // the parent, a short node.
-func (w *worker) decodeChild(elems []byte, s *slot, key *common.Hash, depth int) (r ref, embedded bool, rest []byte, err error) {
+func (w *worker) decodeChild(elems []byte, s *slot, key *common.Hash, depth int) (r ref, is childKind, rest []byte, err error) {
 	kind, content, rest, err := rlp.Split(elems)
 	switch {
 	case err != nil:
-		return 0, false, nil, err
+		return 0, noChild, nil, err
 	case kind == rlp.String && len(content) == 0:
-		return 0, false, rest, nil
+		return 0, noChild, rest, nil
 	case kind == rlp.String && len(content) == 32:
 		copy(s[:], content)
-		return 0, false, rest, nil
+		return 0, hashedChild, rest, nil
 	case kind == rlp.List && len(content) < 31:
 		n := copy(s[:], elems[:len(elems)-len(rest)])
 		r, err = w.decode(s[:n], key, depth)
-		return r, true, rest, err
+		return r, embeddedChild, rest, err
 	}
-	return 0, false, nil, errChild
+	return 0, noChild, nil, errChild
 }
 
 // load asks the source for the node at a path.

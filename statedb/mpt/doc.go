@@ -19,6 +19,7 @@
 // moves up or down the trie unchanged when a branch above it comes or goes.
 //
 // The package keeps no snapshots and writes nothing to disk: diff layers, atomicity and
-// reorgs are the store's. After an error in Resolve, Update or Collect the trie is
-// poisoned: it answers every call with that error, and Reset makes it usable again.
+// reorgs are the store's. After an error in Update or Collect the trie is poisoned: it
+// answers every call with that error until Reset. Update works in place, and a batch that
+// lacked a node half way can't be undone. Reads and Resolve poison nothing.
 package mpt

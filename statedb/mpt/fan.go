@@ -27,7 +27,7 @@ type step func(w *worker, f *fan, n, depth int, items []Item) error
 // goroutines when the run is long. Parts are apart from one another: each writes only its
 // own entries of the fan, and nodes below its own child.
 func (w *worker) fanOut(f *fan, depth int, items []Item, do step) error {
-	if len(items) >= forkRun && cap(w.cores) > 0 {
+	if len(items) >= forkRun && len(w.cores) < cap(w.cores) {
 		return w.fork(f, depth, items, do, w.cores, forkPart)
 	}
 	var err error

@@ -156,6 +156,9 @@ func TestSourceFails(t *testing.T) {
 	if _, err := tr.Get(common.Hash{}); !errors.Is(err, errDisk) {
 		t.Errorf("error is %v", err)
 	}
+	if err := tr.Resolve([]Item{{Key: common.Hash{}}}); !errors.Is(err, errDisk) {
+		t.Errorf("error is %v", err)
+	}
 	if tr.Err() != nil {
 		t.Error("a read poisons")
 	}

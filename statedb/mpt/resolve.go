@@ -8,7 +8,8 @@ const readRun = 2
 
 // Resolve loads the nodes that an Update with this batch will touch, also those next to
 // keys that are deleted where a branch will be left with one child. Only the keys and
-// whether there is a value matter. It changes nothing.
+// whether there is a value matter. It asks for up to Config.Readers nodes at once. It
+// changes nothing, and after an error the trie is as good as before.
 func (t *Trie) Resolve(batch []Item) error {
 	if err := t.ready(batch); err != nil || len(batch) == 0 {
 		return err
@@ -19,7 +20,7 @@ func (t *Trie) Resolve(batch []Item) error {
 	if err == nil && t.root != 0 {
 		err = w.resolve(t.root, 0, batch)
 	}
-	return t.fail(err)
+	return err
 }
 
 func (w *worker) resolve(r ref, depth int, items []Item) error {
@@ -49,7 +50,7 @@ func (w *worker) resolve(r ref, depth int, items []Item) error {
 }
 
 func (w *worker) fanReads(f *fan, depth int, items []Item) error {
-	if len(items) >= readRun && cap(w.reads) > 0 {
+	if len(items) >= readRun && len(w.reads) < cap(w.reads) {
 		return w.fork(f, depth, items, (*worker).resolvePart, w.reads, 1)
 	}
 	return w.fanOut(f, depth, items, (*worker).resolvePart)

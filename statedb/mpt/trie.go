@@ -32,15 +32,16 @@ type Trie struct {
 	owner  common.Hash
 	source Source
 
-	root    ref
-	hash    common.Hash // of the root, unless stale
-	stale   bool
-	unsent  bool
-	wiped   bool // all records of the store are void
-	gone    []place
-	pending int // items since the last Hash: how much work there is
-	size    int64
-	err     error
+	root      ref
+	hash      common.Hash // of the root, unless stale
+	stale     bool
+	unsent    bool
+	wiped     bool // all records of the store are void
+	gone      []place
+	pending   int // items since the last Hash: how much work there is
+	unwritten int // and since the last Collect
+	size      int64
+	err       error
 }
 
 // New opens the trie that has this root. Nothing is read; source may be nil for a trie
@@ -120,6 +121,7 @@ func (t *Trie) Update(batch []Item) error {
 	if changed {
 		t.stale, t.unsent = true, true
 		t.pending += len(batch)
+		t.unwritten += len(batch)
 	}
 	if root == 0 && err == nil && changed {
 		t.hash, t.stale = types.EmptyRootHash, false
