@@ -15,6 +15,9 @@ flags=(-trimpath -ldflags "-s -w -X main.commit=$(git describe --tags --always -
 CGO_ENABLED=0 go build "${flags[@]}" -o "$out/bin/gpuevm" ./cmd/gpuevm
 for package in kernels gpuevm/cuda gpuevm/device; do
   CGO_ENABLED=0 go test -c "${flags[@]}" -o "$out/bin/$(basename "$package").test" "./$package"
+  # What its tests read lies where `go test` has it: beside the working directory.
+  mkdir -p "$out/src/$package"
+  git ls-files "$package" | { grep -v -e '\.go$' -e ^kernels/images || true; } | xargs -r cp --parents -t "$out/src"
 done
 
 # The kernels that exist only for tests are not embedded as images: NVRTC compiles them.
@@ -37,7 +40,7 @@ if [ -d "$data" ]; then
   take "$data/blocks/codes.bin.gz" blocks
   take "$data/conformance/known-deviations.tsv" conformance
   take "$data/conformance/statetests-legacy-constantinople.tar.gz" conformance
-  take "$data/vectors/precompiles.tar.gz" vectors
+  for file in "$data"/vectors/*.tar.gz; do take "$file" vectors; done
   for file in $(ls -Sr "$data"/blocks/*-*.json.gz); do take "$file" blocks; done
 else
   echo "no $data: the bundle has no real blocks and no spec tests" >&2
