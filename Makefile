@@ -2,9 +2,11 @@
 GO      ?= go
 DATA    ?= ../shared/data
 ROUNDS  ?= 5
+# What runs the conformance tests, one transaction at a time, for which a GPU is slow.
+DEVICE  ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: build run test race conformance bench lint contracts fuzz help clean
+.PHONY: build run test race conformance conformance-host bench lint contracts fuzz help clean
 .PHONY: gpu-check ptx ptx-check cuda cuda-test sanitize
 
 build: ## build bin/gpuevm
@@ -21,9 +23,15 @@ race: ## the concurrent packages under the race detector
 
 conformance: build ## every state and block test in $(DATA), and every real block
 	@mkdir -p build
-	bin/gpuevm statetest --known $(DATA)/conformance/known-deviations.tsv $(DATA)/conformance/statetests-*.tar.gz > build/statetests.json
-	bin/gpuevm blocktest --known $(DATA)/conformance/known-deviations.tsv $(DATA)/conformance/blocktests-*.tar.gz > build/blocktests.json
-	bin/gpuevm replay $(DATA)/blocks
+	bin/gpuevm statetest --device $(DEVICE) --known $(DATA)/conformance/known-deviations.tsv $(DATA)/conformance/statetests-*.tar.gz > build/statetests.json
+	bin/gpuevm blocktest --device $(DEVICE) --known $(DATA)/conformance/known-deviations.tsv $(DATA)/conformance/blocktests-*.tar.gz > build/blocktests.json
+	bin/gpuevm replay --device $(DEVICE) $(DATA)/blocks
+
+conformance-host: build ## every real block, and each 20th file of tests, through the kernels on this machine's cores
+	@mkdir -p build
+	bin/gpuevm replay --device host --strict-gpu --min-on-device 0.98 $(DATA)/blocks
+	bin/gpuevm statetest --device host --strict-gpu --every 20 --known $(DATA)/conformance/known-deviations.tsv $(DATA)/conformance/statetests-*.tar.gz > build/statetests-host.json
+	bin/gpuevm blocktest --device host --strict-gpu --every 20 --known $(DATA)/conformance/known-deviations.tsv $(DATA)/conformance/blocktests-classic.tar.gz $(DATA)/conformance/blocktests-eest.tar.gz > build/blocktests-host.json
 
 bench: ## gpuevm against go-ethereum, interleaved; JSON in build/bench.json (ROUNDS=5)
 	@mkdir -p build
@@ -53,6 +61,13 @@ cuda: build/cuda/env ## build bin/gpuevm-cuda, on gorgonia.org/cu instead of the
 cuda-test: build/cuda/env ## what can be tested of CUDA without a GPU
 	.ci/cuda-test
 
+sass: build/cuda/env ## count the machine instructions of opcodes (ARCH=sm_90; needs cuobjdump)
+	bench/sass/count.sh $(or $(ARCH),sm_90)
+
+# The host device in the shape of a GPU: 128 lanes, words interleaved by warps of 32.
+gpu-shape: ## the engine's suite on the host device, laid out and shared out as on a GPU
+	GPUEVM_HOST_SHAPE=gpu $(GO) test -count=1 -timeout 20m ./gpuevm/device ./kernels
+
 # The address sanitizer's library must be there before all others; UB's comes with the kernels.
 SANITIZE ?= ./kernels ./gpuevm/cuda ./gpuevm/device
 sanitize: ## the kernels' tests on the host, with the address and undefined-behaviour sanitizers
@@ -72,4 +87,4 @@ clean: ## remove what was built
 	rm -rf bin build
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'

@@ -60,8 +60,9 @@ typedef long long i64;
   static void name##_lane(const Args& a, u32 lane, u32 lanes)
 #endif
 
-// WARP lanes run in step and interleave their words; on the host there is one.
-#if ON_GPU
+// GPU_SHAPED: lanes share out their work and interleave their words as on a GPU. On the host
+// that is an option, for tests of just that.
+#if ON_GPU || defined(GPU_SHAPED)
 #define WARP 32
 #else
 #define WARP 1
@@ -255,7 +256,7 @@ FN void memory_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 // The next item of a kernel whose items differ in length. On the GPU the items of a warp
 // stay side by side, since they were sorted to run the same code; on the host whoever is
 // free takes the next.
-#if ON_GPU
+#if WARP > 1
 FN u32 first_item(u32*, u32 lane) { return lane; }
 FN u32 next_item(u32*, u32 item, u32 lanes) { return item + lanes; }
 #else

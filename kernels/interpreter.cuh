@@ -162,6 +162,13 @@ FN u32 account_of_word(Evm& e, const u256& w) {
 
 FN Frame& frame(Evm& e) { return e.frames[e.depth - 1]; }
 
+// push_data is the n bytes behind a PUSH. The code goes on for 33 bytes at least, so that whole
+// words may be read.
+FN u256 push_data(const u8* p, u32 n) {
+  if (n <= 8) return u256_from(load64_be(p) >> (64 - 8 * n));
+  return shift_down(load_be(p), 256 - 8 * n);
+}
+
 // ---- opcodes that are more than a line
 
 CALL_FN u256 block_hash(Evm& e, const u256& number) {
@@ -637,7 +644,7 @@ next:
   case 0x71: case 0x72: case 0x73: case 0x74: case 0x75: case 0x76: case 0x77: case 0x78:
   case 0x79: case 0x7a: case 0x7b: case 0x7c: case 0x7d: case 0x7e: case 0x7f: {
     u32 n = op - 0x5fu;
-    set_word(words, m.top, load_be_n(m.code + m.pc + 1, n));
+    set_word(words, m.top, push_data(m.code + m.pc + 1, n));
     m.top++;
     m.pc += 1 + n;
     goto next;

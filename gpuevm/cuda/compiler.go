@@ -53,6 +53,9 @@ func newCompiler(command, version string) *compiler {
 	if sanitize := os.Getenv("GPUEVM_SANITIZE"); sanitize != "" {
 		c.flags = append(c.flags, "-g", "-fsanitize="+sanitize, "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 	}
+	if gpuShaped() {
+		c.flags = append(c.flags, "-DGPU_SHAPED")
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = filepath.Join(os.TempDir(), fmt.Sprintf("cache-%d", os.Getuid()))

@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -62,9 +63,16 @@ func OpenHost() (Device, error) {
 		modules:  make(map[string]*hostModule),
 		info:     Info{Kind: "host", Name: fmt.Sprintf("%d cores", n), Driver: c.version, Memory: hostMemory(), Lanes: n, Warp: 1},
 	}
+	if gpuShaped() {
+		h.info.Lanes, h.info.Warp = 128, 32
+	}
 	h.info.Startup = time.Since(start)
 	return h, nil
 }
+
+// gpuShaped: GPUEVM_HOST_SHAPE=gpu makes the host's lanes share out their work and interleave
+// their words as a GPU's do, to test just that.
+func gpuShaped() bool { return os.Getenv("GPUEVM_HOST_SHAPE") == "gpu" }
 
 func hostMemory() uint64 {
 	var info syscall.Sysinfo_t

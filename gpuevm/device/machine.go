@@ -108,7 +108,7 @@ func (m *machine) begin(b *batch) {
 	m.bus.room(&m.bytes, len(b.packer.bytes)+8)
 	m.bus.room(&m.order, 4*n)
 	m.bus.room(&m.outs, n*int(unsafe.Sizeof(txOut{})))
-	m.missRoom = 2*n + 64
+	m.missRoom = 8*n + 1024 // one that goes on after a miss may report many
 	m.bus.room(&m.misses, m.missRoom*int(unsafe.Sizeof(miss{})))
 	m.sizeArena(n)
 	m.bus.upload(m.block.at, bytesOf(&b.block.in))
