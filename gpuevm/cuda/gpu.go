@@ -222,7 +222,11 @@ func (g *gpu) Close() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if g.lost != nil {
-		return g.drv.release(g.index, true)
+		var call *callError
+		if err := g.drv.release(g.index, true); !errors.As(err, &call) || !call.lost() {
+			return err
+		}
+		return nil // the fault once more, which is known
 	}
 	err := g.drv.use(g.context)
 	for _, s := range append(g.streams, g.zeroing) {
