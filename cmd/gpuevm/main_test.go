@@ -126,7 +126,7 @@ func TestRun(t *testing.T) {
 
 func TestRunJSON(t *testing.T) {
 	stdout, stderr := expect(t, 0, nil, "run", "--txs", "50", "--blocks", "3", "--rounds", "2", "--seed", "7",
-		"--workload", "erc20", "--threads", "2", "--json", "-")
+		"--workload", "erc20", "--threads", "2", "--device", "go", "--json", "-")
 	if !strings.Contains(stderr, "state root equal: yes") {
 		t.Errorf("the table is not on stderr:\n%s", stderr)
 	}
