@@ -13,7 +13,7 @@ import (
 )
 
 // gpu is an NVIDIA GPU. The driver's context belongs to an OS thread, and goroutines move
-// between threads: each call pins its thread and sets the context (about 100 ns). A goroutine
+// between threads: each call pins its thread and sets the context. A goroutine
 // for all calls would make one stream's Sync hold up the others.
 type gpu struct {
 	drv     driver
