@@ -3,6 +3,7 @@ package store
 import (
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ethereum/go-ethereum/common"
 )
@@ -28,6 +29,13 @@ type Options struct {
 	QueueBytes int
 	// OnDurable is called, in order and from one goroutine, when a sync has covered a block.
 	OnDurable func(height uint64, hash common.Hash)
+
+	seams seams
+}
+
+// seams are where tests plant faults.
+type seams struct {
+	apply func(s *Store, batch *pebble.Batch, sync bool) error // in place of Store.apply
 }
 
 // Sync bounds what a crash can take: the disk is synced as soon as one of the bounds is
@@ -60,6 +68,9 @@ func (o *Options) fill() {
 	def(&o.RetrievalWorkers, 4)
 	def(&o.RetrievalQueue, 16384)
 	def(&o.QueueBytes, 256<<20)
+	if o.seams.apply == nil {
+		o.seams.apply = (*Store).apply
+	}
 	if o.Sync == (Sync{}) {
 		o.Sync.Blocks = 1
 	}

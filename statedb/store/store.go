@@ -3,10 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -19,6 +17,7 @@ import (
 type Store struct {
 	opt Options
 	dir string
+	fs  *disk
 	db  *pebble.DB
 	ack *ack
 
@@ -64,6 +63,7 @@ func Open(dir string, opt Options) (*Store, error) {
 		pendingCodes: newPending(), pendingNodes: newPending(),
 	}
 	s.queue.changed = make(chan struct{})
+	s.fs = newDisk(opt.FS, s.giveUp)
 	if err := s.openDisk(); err != nil {
 		return nil, fmt.Errorf("store %s: %w", dir, err)
 	}
@@ -83,7 +83,7 @@ func Open(dir string, opt Options) (*Store, error) {
 
 func (s *Store) openDisk() error {
 	o := &pebble.Options{
-		FS:                 s.opt.FS,
+		FS:                 s.fs,
 		ReadOnly:           s.opt.ReadOnly,
 		ErrorIfNotExists:   s.opt.ReadOnly,
 		CacheSize:          int64(s.opt.BlockCache),
@@ -102,6 +102,7 @@ func (s *Store) openDisk() error {
 	}
 	return s.guard(func() (err error) {
 		s.db, err = pebble.Open(s.dir, o)
+		s.fs.live.Store(err == nil)
 		if err != nil && errors.Is(err, pebble.ErrCorruption) {
 			err = fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
@@ -109,7 +110,7 @@ func (s *Store) openDisk() error {
 	})
 }
 
-// guard calls Pebble from a goroutine that Pebble may end, or panic on.
+// guard calls Pebble from a goroutine that Pebble may end, panic on, or never come back to.
 func (s *Store) guard(call func() error) error {
 	result := make(chan error, 1)
 	go func() {
@@ -117,6 +118,9 @@ func (s *Store) guard(call func() error) error {
 		defer func() {
 			if r := recover(); r != nil {
 				err = fmt.Errorf("pebble: %v", r)
+				if e, ok := r.(error); ok {
+					err = fmt.Errorf("pebble: %w", e)
+				}
 			} else if !returned {
 				err = *s.fatal.Load()
 			}
@@ -125,28 +129,19 @@ func (s *Store) guard(call func() error) error {
 		err = call()
 		returned = true
 	}()
-	return <-result
+	select {
+	case err := <-result:
+		return err
+	case <-s.fs.stop:
+		return *s.fatal.Load()
+	}
 }
 
-// logger is what Pebble logs to. It hears of nothing but the end.
-type logger Store
-
-func (*logger) Infof(string, ...any)  {}
-func (*logger) Errorf(string, ...any) {}
-
-// Fatalf ends the goroutine that Pebble calls it from. Pebble wants the process to end;
-// we want the readers to go on, and nobody to write.
-func (l *logger) Fatalf(format string, args ...any) {
-	s := (*Store)(l)
-	err := fmt.Errorf(format, args...)
-	for _, a := range args {
-		if cause, ok := a.(error); ok {
-			err = fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), cause)
-		}
-	}
+// giveUp notes that the disk, or Pebble, has failed. The books are told by a goroutine of
+// their own, as whoever called Pebble may have the queue's lock.
+func (s *Store) giveUp(err error) {
 	s.fatal.CompareAndSwap(nil, &err)
-	go s.fail(err) // whoever called Pebble may have the queue's lock
-	runtime.Goexit()
+	go s.fail(err)
 }
 
 func (s *Store) writable() error {
@@ -177,22 +172,18 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// shut closes the files. Where Pebble has given up it may wait for goroutines that ended
-// in the middle of their work, so there is a limit to how long we wait for it.
+// shut closes the files. Where the disk has failed, Pebble has goroutines that wait for it
+// and files that are theirs; it can only be left alone.
 func (s *Store) shut() error {
 	var err error
 	if s.ack != nil {
 		err = s.ack.file.Close()
 	}
-	result := make(chan error, 1)
-	go func() { result <- s.guard(s.db.Close) }()
 	if s.fatal.Load() == nil {
-		return errors.Join(err, <-result)
+		err = errors.Join(err, s.guard(s.db.Close))
 	}
-	select {
-	case <-result: // it complains about what failed before
-	case <-time.After(2 * time.Second):
-		err = errors.Join(err, errors.New("pebble does not close after a failure: end the process"))
+	if failure := s.fatal.Load(); failure != nil {
+		err = errors.Join(err, fmt.Errorf("%w; its files stay open until the process ends", *failure))
 	}
 	return err
 }

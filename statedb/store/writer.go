@@ -224,7 +224,7 @@ func (w *writing) store(group []*step, force bool) error {
 	sync := force || s.opt.Sync.due(w.blocks, w.bytes, time.Since(w.since))
 	// From here on a reader that finds the disk changed must ask the index again.
 	s.epoch.Add(1)
-	if err := s.apply(b.batch, sync); err != nil {
+	if err := s.opt.seams.apply(s, b.batch, sync); err != nil {
 		return err
 	}
 	s.bytesWritten.Add(uint64(b.batch.Len()))
