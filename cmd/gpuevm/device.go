@@ -32,6 +32,7 @@ type executor struct {
 	says   string      // what was opened, or why not
 	strict bool
 	errs   io.Writer
+	log    *slog.Logger
 }
 
 // A wave goes to a device in pieces of so many transactions at most, so that the host packs
@@ -100,10 +101,15 @@ func (x *executor) open(name string) (first time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
+	return x.use(label, dev)
+}
+
+// use puts an engine on a device, if that can launch a kernel.
+func (x *executor) use(label string, dev cuda.Device) (first time.Duration, err error) {
+	x.log = slog.New(slog.NewTextHandler(x.errs, nil))
 	if first, err = bench.FirstLaunch(dev); err == nil {
 		x.device, err = device.New(dev, device.Options{
-			CPU: x.cpu, Log: slog.New(slog.NewTextHandler(x.errs, nil)),
-			Reopen: func() (cuda.Device, error) { return cuda.Open(label) },
+			CPU: x.cpu, Log: x.log, Reopen: func() (cuda.Device, error) { return cuda.Open(label) },
 		})
 	}
 	if err != nil {
@@ -163,7 +169,7 @@ func millis(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*
 func (x *executor) options(threads int) hostsched.Options {
 	o := hostsched.Options{Engine: x.engine, Referee: x.cpu, Lanes: threads}
 	if x.device != nil {
-		o.Batch = deviceBatch
+		o.Batch, o.Recoverer, o.Log = deviceBatch, x.device, x.log
 	}
 	return o
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/gpuevm/gpuevm/bench/workload"
 	"github.com/gpuevm/gpuevm/fallback"
 	"github.com/gpuevm/gpuevm/gpuevm/cuda"
 	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
@@ -86,4 +88,33 @@ func TestBench(t *testing.T) {
 		t.Errorf("%v", lines)
 	}
 	expect(t, exitFailed, []string{"there is no device to measure"}, "bench", "--device", "go")
+}
+
+// A device that fails costs a batch, not a block; --strict-gpu makes it an error in the end.
+func TestDeviceFails(t *testing.T) {
+	needHost(t)
+	for _, strict := range []bool{false, true} {
+		dev, err := cuda.OpenHost()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var errs bytes.Buffer
+		s := onCPU(2)
+		s.strict, s.executor.errs = strict, &errs
+		if _, err := s.use("host", cuda.Faults(dev, cuda.Fault{At: cuda.Launches, N: 4, What: cuda.Lose})); err != nil {
+			t.Fatal(err)
+		}
+		w, err := workload.Generate("erc20", workload.Options{Txs: 40, Blocks: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines, err := runWorkload(t.Context(), newContest(s, true, 1), w, 0)
+		if err != nil || len(lines) != 1 || !*lines[0].Equal || lines[0].Faults == 0 || lines[0].TakenOver["fault"] == 0 {
+			t.Fatal(lines, err)
+		}
+		err = s.executor.close()
+		if (err != nil) != strict || !strings.Contains(errs.String(), "device lost") || !strings.Contains(errs.String(), "reopened 1 times") {
+			t.Errorf("strict %v: %v; %s", strict, err, &errs)
+		}
+	}
 }
