@@ -36,6 +36,7 @@ type Config struct {
 	Hasher  keccak.Hasher // nil: the fastest of this processor
 	Workers int           // how many cores to work on at most; 0 and 1: no goroutines
 	Readers int           // how many nodes Resolve asks for at once; 0 and 1: one
+	Verify  bool          // hash what Sources return, in batches; a Source then need not
 }
 
 // Arena is memory for the nodes of many tries. Different tries of one arena may be used
@@ -45,6 +46,7 @@ type Arena struct {
 	live   atomic.Int64
 	epoch  atomic.Uint32
 	hasher keccak.Hasher
+	verify bool
 	cores  chan struct{} // a token for every goroutine beside the caller's
 	reads  chan struct{}
 
@@ -63,6 +65,7 @@ func NewArena(c Config) *Arena {
 	}
 	return &Arena{
 		hasher: c.Hasher,
+		verify: c.Verify,
 		cores:  make(chan struct{}, max(c.Workers, 1)-1),
 		reads:  make(chan struct{}, max(c.Readers, 1)-1),
 	}
@@ -200,6 +203,7 @@ type worker struct {
 	fronts [2][]front
 	value  []byte // scratch
 	path   [64]byte
+	loaded checking
 }
 
 func (a *Arena) hire(t *Trie) *worker {

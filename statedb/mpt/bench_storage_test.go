@@ -52,7 +52,9 @@ func BenchmarkStorage(b *testing.B) {
 					}
 				})
 				s.time("hash", func() { must(b, arena.Hash(ours)) })
-				s.time("geth", func() { each(theirs, func(i int) { must(b, theirs[i].UpdateBatch(split(batches[i]))); theirs[i].Hash() }) })
+				s.time("geth", func() {
+					each(theirs, func(i int) { must(b, theirs[i].UpdateBatch(split(batches[i]))); theirs[i].Hash() })
+				})
 				for i := range ours {
 					if got, _ := ours[i].Root(); got != theirs[i].Hash() {
 						b.Fatalf("trie %d: root %s, go-ethereum has %s", i, got, theirs[i].Hash())

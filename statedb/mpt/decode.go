@@ -232,6 +232,9 @@ func (w *worker) load(key *common.Hash, depth int, hash *slot) (ref, error) {
 	if err != nil || len(blob) == 0 {
 		return 0, &MissingNodeError{Owner: t.owner, Path: append([]byte(nil), path...), Hash: common.Hash(*hash), Err: err}
 	}
+	if err := w.expect(blob, key, depth, common.Hash(*hash)); err != nil {
+		return 0, err
+	}
 	r, err := w.decode(blob, key, depth)
 	if err != nil {
 		return 0, fmt.Errorf("trie %x, node at path %x, hash %x: %w", t.owner, path, *hash, err)

@@ -21,5 +21,6 @@
 // The package keeps no snapshots and writes nothing to disk: diff layers, atomicity and
 // reorgs are the store's. After an error in Update or Collect the trie is poisoned: it
 // answers every call with that error until Reset. Update works in place, and a batch that
-// lacked a node half way can't be undone. Reads and Resolve poison nothing.
+// lacked a node half way can't be undone. Reads and Resolve poison nothing, unless they
+// find a node with a wrong hash.
 package mpt

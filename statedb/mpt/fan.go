@@ -67,9 +67,15 @@ func (w *worker) fork(f *fan, depth int, items []Item, do step, tokens chan stru
 		first error
 	)
 	part := func(w *worker, n int, items []Item) {
-		if err := do(w, f, n, depth, items); err != nil {
+		err := do(w, f, n, depth, items)
+		if wrong := w.verified(); wrong != nil {
+			err = wrong
+		}
+		if err != nil {
 			mu.Lock()
-			first = err
+			if first == nil || isWrong(err) {
+				first = err
+			}
 			mu.Unlock()
 		}
 	}

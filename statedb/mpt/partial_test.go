@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/rand"
+	"strings"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -220,4 +221,55 @@ func FuzzBadNodes(f *testing.F) {
 			t.Fatalf("%d bytes leak", a.Size())
 		}
 	})
+}
+
+// A record of another node is found and named by whichever call loads it, and nothing
+// that was computed with it is given out.
+func TestWrongNode(t *testing.T) {
+	calls := map[string]func(tr *Trie, batch []Item) error{
+		"update":  func(tr *Trie, batch []Item) error { return tr.Update(batch) },
+		"resolve": func(tr *Trie, batch []Item) error { return tr.Resolve(batch) },
+		"get":     func(tr *Trie, batch []Item) error { _, err := tr.Get(batch[0].Key); return err },
+		"prove":   func(tr *Trie, batch []Item) error { _, err := tr.Prove(batch[0].Key); return err },
+	}
+	for _, workers := range []int{1, 8} {
+		w := newWorld(t, Config{Workers: workers, Readers: workers, Verify: true})
+		batch := styles[0].batch(rand.New(rand.NewSource(1)), 900)
+		w.update(batch)
+		w.hash()
+		w.collect()
+		root, _ := w.trie.Root()
+		proof, err := w.trie.Prove(batch[0].Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, call := range calls {
+			for depth := range proof {
+				path := string(appendPath(nil, &batch[0].Key, depth))
+				nodes := make(anyNodes)
+				for p, blob := range w.store.nodes {
+					nodes[p] = blob
+				}
+				nodes[path] = bytes.Clone(nodes[path])
+				nodes[path][len(nodes[path])-2] ^= 1
+				bad := w.arena.New(common.Hash{1}, root, nodes)
+				var wrong *WrongNodeError
+				// The flipped bit may be in the hash of a child, which is found wrong too.
+				if err := call(bad, batch); !errors.As(err, &wrong) || !strings.HasPrefix(string(wrong.Path), path) || bad.Err() == nil {
+					t.Errorf("%s with a bit flipped at depth %d: %v", name, depth, err)
+				}
+				bad.Reset(common.Hash{})
+			}
+		}
+		w.reopen()
+		w.update(styles[0].batch(rand.New(rand.NewSource(2)), 900))
+		w.hash()
+	}
+}
+
+// anyNodes has nodes by path and checks nothing.
+type anyNodes map[string][]byte
+
+func (s anyNodes) Node(_ common.Hash, path []byte, _ common.Hash) ([]byte, error) {
+	return s[string(path)], nil
 }

@@ -9,7 +9,7 @@ const readRun = 2
 // Resolve loads the nodes that an Update with this batch will touch, also those next to
 // keys that are deleted where a branch will be left with one child. Only the keys and
 // whether there is a value matter. It asks for up to Config.Readers nodes at once. It
-// changes nothing, and after an error the trie is as good as before.
+// changes nothing, and after an error other than WrongNodeError the trie is as good as before.
 func (t *Trie) Resolve(batch []Item) error {
 	if err := t.ready(batch); err != nil || len(batch) == 0 {
 		return err
@@ -20,7 +20,7 @@ func (t *Trie) Resolve(batch []Item) error {
 	if err == nil && t.root != 0 {
 		err = w.resolve(t.root, 0, batch)
 	}
-	return err
+	return w.finish(err)
 }
 
 func (w *worker) resolve(r ref, depth int, items []Item) error {
@@ -45,8 +45,7 @@ func (w *worker) resolve(r ref, depth int, items []Item) error {
 	if err := w.fanReads(&f, depth, items); err != nil {
 		return err
 	}
-	w.resolveSibling(&f, depth, items)
-	return nil
+	return w.resolveSibling(&f, depth, items)
 }
 
 func (w *worker) fanReads(f *fan, depth int, items []Item) error {
@@ -81,18 +80,21 @@ func anyLiving(items []Item) bool {
 
 // resolveSibling loads the one child that no item goes to, when all others may vanish.
 // That is a guess, made for speed: what a witness lacks here may not be needed.
-func (w *worker) resolveSibling(f *fan, depth int, items []Item) {
+func (w *worker) resolveSibling(f *fan, depth int, items []Item) error {
 	b := w.branch(f.parent)
 	left := b.mask &^ f.changed // f.changed: may vanish
 	if f.changed == 0 || left == 0 || left&(left-1) != 0 || left&f.seen != 0 || f.seen&^b.mask != 0 {
-		return
+		return nil
 	}
 	n := bits.TrailingZeros16(left)
 	key := items[0].Key
 	setNibble(&key, depth, n)
 	if i := b.rank(n); b.refs[i] == 0 {
-		if c, err := w.load(&key, depth+1, &b.slots[i]); err == nil {
-			b.refs[i] = c
+		c, err := w.load(&key, depth+1, &b.slots[i])
+		if isWrong(err) {
+			return err
 		}
+		b.refs[i] = c
 	}
+	return nil
 }

@@ -12,9 +12,9 @@ import (
 // maxValue is the longest value in bytes.
 const maxValue = 1<<16 - 1
 
-// Source has the nodes that are not in the arena. The blob it returns hashes to hash;
-// the trie does not check that. No blob and no error means that it has none. Resolve
-// calls it from several goroutines.
+// Source has the nodes that are not in the arena. The blob it returns hashes to hash,
+// which the trie checks only with Config.Verify. No blob and no error means that it has
+// none. Resolve calls it from several goroutines.
 type Source interface {
 	Node(owner common.Hash, path []byte, hash common.Hash) ([]byte, error)
 }
@@ -113,10 +113,11 @@ func (t *Trie) Update(batch []Item) error {
 	}
 	w := t.arena.hire(t)
 	defer w.dismiss()
-	if err := w.loadRoot(); err != nil {
+	if err := w.finish(w.loadRoot()); err != nil {
 		return t.fail(err)
 	}
 	root, changed, err := w.apply(t.root, 0, batch)
+	err = w.finish(err)
 	t.root = root
 	if changed {
 		t.stale, t.unsent = true, true
@@ -170,7 +171,7 @@ func (t *Trie) Get(key common.Hash) ([]byte, error) {
 			}
 		}
 	})
-	return value, err
+	return value, w.finish(err)
 }
 
 // walk visits the nodes on the way to a key, loading what is not there. A node that
@@ -230,5 +231,5 @@ func (t *Trie) Prove(key common.Hash) ([][]byte, error) {
 			proof = append(proof, blob)
 		}
 	})
-	return proof, err
+	return proof, w.finish(err)
 }

@@ -316,7 +316,7 @@ func configs(t testing.TB, f func(name string, c Config)) {
 			t.Fatal(err)
 		}
 		for _, workers := range []int{1, 2, 8} {
-			f(fmt.Sprintf("%s/%d", name, workers), Config{Hasher: h, Workers: workers, Readers: workers})
+			f(fmt.Sprintf("%s/%d", name, workers), Config{Hasher: h, Workers: workers, Readers: workers, Verify: workers != 2})
 		}
 	}
 }
