@@ -25,7 +25,7 @@ var (
 	accounts = flag.Int("accounts", 1_000_000, "accounts in the benchmarks' trie")
 	workers  = flag.Int("workers", 2, "cores for the benchmarks")
 	best     = flag.Bool("best", false, "report the best times instead of the medians")
-	verify   = flag.Bool("verify", false, "check the hashes of loaded nodes")
+	checked  = flag.Bool("verify", false, "check the hashes of loaded nodes")
 	hasher   = flag.String("hasher", "", "hasher of the benchmarks (default: fastest)")
 )
 
@@ -98,7 +98,7 @@ func config(b *testing.B) Config {
 			b.Fatal(err)
 		}
 	}
-	return Config{Hasher: h, Workers: *workers, Readers: *workers, Verify: *verify}
+	return Config{Hasher: h, Workers: *workers, Readers: *workers, Verify: *checked}
 }
 
 // split is an update as go-ethereum takes it.
