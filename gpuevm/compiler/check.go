@@ -71,9 +71,9 @@ func arity(v *Value) int {
 	switch {
 	case v.Op == OpTouch && len(v.Args) == 3:
 		return 3
-	case v.Op == OpTouch:
+	case v.Op == OpTouch || v.Op == OpGrow || v.Op == OpHash2:
 		return 2
-	case v.Op == OpCharge:
+	case v.Op == OpCharge || v.Op == OpHash1:
 		return 1
 	case v.Op >= 256:
 		return 0

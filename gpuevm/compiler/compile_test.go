@@ -13,6 +13,7 @@ func TestRealCodes(t *testing.T) {
 	start := time.Now()
 	var size, values, after, ineligible int
 	var sum Notes
+	counts := map[string]int{}
 	for i, code := range codes {
 		if i%16 != 0 {
 			continue
@@ -34,6 +35,10 @@ func TestRealCodes(t *testing.T) {
 		sum.Jumps += f.Notes.Jumps
 		sum.OpenJumps += f.Notes.OpenJumps
 		sum.Leaves += f.Notes.Leaves
+		for k, n := range f.Notes.Counts {
+			counts[k] += n
+		}
 	}
+	t.Logf("%v", counts)
 	t.Logf("%d bytes in %v: %d ineligible, values %d -> %d, %+v", size, time.Since(start), ineligible, values, after, sum)
 }

@@ -66,9 +66,6 @@ func (v *Value) dump(s *strings.Builder) {
 	if v.IsWord() && v.Bits < 256 {
 		fmt.Fprintf(s, " bits=%d", v.Bits)
 	}
-	if v.Slots != nil {
-		fmt.Fprintf(s, " slot{%s of %s}", name(v.Slots.Key), name(v.Slots.Base))
-	}
 	v.Exit.dump(s)
 }
 

@@ -15,11 +15,14 @@ const (
 	OpSection    // pays a section's static gas, or leaves
 	OpCharge     // pays dynamic gas
 	OpTouch      // pays for memory up to the end of a range, and grows it
+	OpGrow       // grows memory that was paid for
+	OpHash1      // keccak of a word
+	OpHash2      // keccak of two words: keccak256_two
 	OpCopy       // nothing: its users use what it copies
 	opEnd
 )
 
-var pseudo = [...]string{"const", "param", "start", "section", "charge", "touch", "copy"}
+var pseudo = [...]string{"const", "param", "start", "section", "charge", "touch", "grow", "hash1", "hash2", "copy"}
 
 func (op Op) String() string {
 	if op < 256 {
@@ -93,6 +96,8 @@ func effectOf(op Op, r opcode.Revision) effect {
 		return effect{gas, gas}
 	case OpTouch:
 		return effect{size | gas, size | gas}
+	case OpGrow:
+		return effect{size, size}
 	case 0x20, 0x51: // KECCAK256, MLOAD
 		return effect{mem | size, 0}
 	case 0x52, 0x53, 0x5e, 0x37, 0x39: // MSTORE, MSTORE8, MCOPY, CALLDATACOPY, CODECOPY
@@ -126,7 +131,7 @@ func effectOf(op Op, r opcode.Revision) effect {
 // hasWord reports whether an operation makes a word.
 func hasWord(op Op) bool {
 	switch {
-	case op == OpConst || op == OpParam || op == OpCopy:
+	case op == OpConst || op == OpParam || op == OpCopy || op == OpHash1 || op == OpHash2:
 		return true
 	case op >= 256:
 		return false
@@ -150,5 +155,5 @@ func pops(op Op) int { return int(opcode.Facts(opcode.Osaka)[op].Pops) }
 // isPure: the word depends on the operands and the frame alone, so that it may be computed
 // anywhere, once.
 func isPure(op Op) bool {
-	return op < 256 && hasWord(op) && effectOf(op, opcode.Osaka) == effect{} && !isCall(byte(op))
+	return op == OpHash1 || op == OpHash2 || op < 256 && hasWord(op) && effectOf(op, opcode.Osaka) == effect{} && !isCall(byte(op))
 }

@@ -83,13 +83,13 @@ func dominatorOf(b *Block, done []bool) *Block {
 		if first {
 			d, first = e.From, false
 		} else {
-			d = common(d, e.From)
+			d = commonDominator(d, e.From)
 		}
 	}
 	return d
 }
 
-func common(a, b *Block) *Block {
+func commonDominator(a, b *Block) *Block {
 	for a != b {
 		if a == nil || b == nil {
 			return nil

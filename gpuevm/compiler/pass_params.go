@@ -1,11 +1,11 @@
 package compiler
 
-// params removes parameters that are no choice: all edges bring one value, or the parameter
+// pruneParams removes parameters that are no choice: all edges bring one value, or the parameter
 // itself. That value then dominates the block, since each way in has passed it. Where frames
 // resume a parameter stays: what it would stand for is gone.
-func params(f *Func, _ *Options) int {
+func pruneParams(f *Func, _ *Options) int {
 	count := 0
-	for changed := true; changed; {
+	for round, changed := 0, true; changed && round < manyRounds; round++ {
 		changed = false
 		for _, b := range f.Blocks {
 			for i, p := range b.Params {
@@ -24,6 +24,10 @@ func params(f *Func, _ *Options) int {
 	f.dropParams()
 	return count
 }
+
+// manyRounds are enough for what compilers write; hostile code keeps the parameters that
+// are left.
+const manyRounds = 64
 
 func onlyChoice(b *Block, i int, p *Value) *Value {
 	var only *Value

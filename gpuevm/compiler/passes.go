@@ -16,7 +16,22 @@ type pass struct {
 }
 
 var passes = []pass{
-	{"params", params},
+	{"params", pruneParams},
+	{"merge", merge},
 	{"fold", fold},
+	{"memory", memory},
+	{"slots", slots},
+	{"masks", masks},
+	{"number", number},
+	{"loads", loads},
+	{"fold again", fold},
+	{"masks again", masks},
+	{"branch", branch},
+	{"params again", pruneParams},
+	{"merge again", merge},
+	{"number again", number},
+	{"charges", constantCharges},
+	{"exits", exits},
 	{"dead", dead},
+	{"bits", bits},
 }

@@ -24,7 +24,7 @@ func through(v *Value) *Value {
 }
 
 func throughState(v *Value, s State) *Value {
-	for v != nil && v.Op == OpCopy {
+	for v != nil && (v.Op == OpCopy || v.Op == OpGrow && s == Gas) {
 		v = v.State[s]
 	}
 	return v
@@ -68,8 +68,8 @@ func (f *Func) resolve() {
 			b.End[s] = throughState(b.End[s], s)
 		}
 		for _, v := range b.Values {
-			if v.Slots != nil {
-				v.Slots.Key, v.Slots.Base = through(v.Slots.Key), through(v.Slots.Base)
+			if v.Op == OpGrow {
+				v.State[Gas] = nil // it was a touch, which charged
 			}
 		}
 	}

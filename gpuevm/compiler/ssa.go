@@ -41,7 +41,7 @@ const (
 	KindBadJump           // to what is no JUMPDEST
 	KindGoto              // Succs[0]
 	KindBranch            // Control: condition; Succs[0] where it is not 0, else Succs[1]
-	KindJump              // Control: target; the Succ whose PC that is; else Exit, if there is one
+	KindJump              // Control: target; the edge whose PC that is; else Exit, if there is one
 	KindCall              // Op, Control: its operands; Succs[0] is where the frame resumes
 	KindLeave             // to the interpreter: Exit
 )
@@ -76,6 +76,7 @@ type Block struct {
 type Edge struct {
 	From, To *Block
 	Args     []*Value
+	PC       int // KindJump: the target that means this edge
 }
 
 // Exit is where compiled code hands the frame to the interpreter: all that the interpreter
@@ -104,14 +105,6 @@ type Value struct {
 	Byte  uint64 // OpTouch, OpCharge: gas for each byte (of the exponent)
 	Rest  uint64 // paid by the section for what is behind: given back before leaving
 	Exit  *Exit
-
-	Slots *Slot256 // a storage slot that was recognised
-}
-
-// Slot256 says what a keccak is: the slot of a mapping's value, or of an array's first word.
-type Slot256 struct {
-	Key  *Value // nil of an array
-	Base *Value
 }
 
 // IsWord reports whether a value may be an operand.
@@ -153,8 +146,16 @@ func (f *Func) number(n uint64) *Value { return f.Const(uint256.NewInt(n)) }
 
 // connect adds an edge.
 func connect(from, to *Block, args []*Value) *Edge {
-	e := &Edge{From: from, To: to, Args: args}
+	e := &Edge{From: from, To: to, Args: args, PC: to.PC}
 	from.Succs = append(from.Succs, e)
 	to.Preds = append(to.Preds, e)
 	return e
+}
+
+// small is a constant that fits an int32, else -1.
+func (v *Value) small() int {
+	if v.Op == OpConst && v.Const.IsUint64() && v.Const.Uint64() < 1<<31 {
+		return int(v.Const.Uint64())
+	}
+	return -1
 }
