@@ -101,7 +101,7 @@ func DuelRecover(ctx context.Context, label string, dev cuda.Device, threads, ro
 		return nil, err
 	}
 	library := "libsecp256k1"
-	if !cgo {
+	if !Cgo {
 		library = "decred's secp256k1 (no cgo)"
 	}
 	m := &Measured{Bench: "recover", What: kernelWhat, Items: n, Unit: "signature", Rounds: rounds,

@@ -2,4 +2,5 @@
 
 package bench
 
-const cgo = false
+// Cgo says whether C is linked in: libsecp256k1 recovers senders several times faster than Go.
+const Cgo = false

@@ -168,8 +168,13 @@ func millis(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*
 // options are a processor's over the device.
 func (x *executor) options(threads int) hostsched.Options {
 	o := hostsched.Options{Engine: x.engine, Referee: x.cpu, Lanes: threads}
-	if x.device != nil {
-		o.Batch, o.Recoverer, o.Log = deviceBatch, x.device, x.log
+	if x.device == nil {
+		return o
+	}
+	o.Batch, o.Log = deviceBatch, x.log
+	// On the same cores libsecp256k1 is quicker than the kernel; Go's own library is not.
+	if x.raw.Info().Kind == "cuda" || !bench.Cgo {
+		o.Recoverer = x.device
 	}
 	return o
 }
