@@ -26,6 +26,9 @@ type Options struct {
 	SpotCheck int
 	// MinBatch is the size from which a batch is worth a launch. Default: 1.
 	MinBatch int
+	// Route sends a batch to the CPU Engine where that has been quicker with batches of its
+	// size. Default: everything goes to the device.
+	Route bool
 	// MaxBatch is the size from which a batch is cut. Default: 32768.
 	MaxBatch int
 	// Rounds is how often a batch is launched again with state that it missed. Default: 256.
@@ -81,8 +84,9 @@ type Engine struct {
 	info    cuda.Info
 	retired bool
 
-	row  atomic.Int64 // faults since the last good batch
-	turn atomic.Int64 // good batches, for spot checks
+	routes router
+	row    atomic.Int64 // faults since the last good batch
+	turn   atomic.Int64 // good batches, for spot checks
 }
 
 // New returns an engine on an open device, which it closes in the end.
@@ -142,6 +146,7 @@ func (e *Engine) execute(ctx context.Context, b *batch) error {
 	}
 	e.count.batches.Add(1)
 	e.count.txs.Add(int64(len(b.txs)))
+	start := time.Now()
 	b.pack()
 	refused := len(b.left)
 	err := e.attempt(ctx, b)
@@ -155,12 +160,24 @@ func (e *Engine) execute(ctx context.Context, b *batch) error {
 		}
 	}
 	e.count.onDevice.Add(int64(len(b.txs) - len(b.left)))
-	return e.takeOver(ctx, b)
+	left := e.takeOver(ctx, b)
+	if e.options.Route && left == nil && (err == nil || errors.Is(err, errSmall)) {
+		e.routes.note(len(b.txs), err == nil, time.Since(start), b.gas())
+	}
+	return left
+}
+
+// gas is what the batch's transactions used.
+func (b *batch) gas() (sum uint64) {
+	for i := range b.results {
+		sum += b.results[i].GasUsed
+	}
+	return sum
 }
 
 var (
 	errRetired = errors.New("device: retired")
-	errSmall   = errors.New("device: batch too small")
+	errSmall   = errors.New("device: quicker on the CPU")
 )
 
 func reasonOfError(err error) Reason {
@@ -178,7 +195,7 @@ func (e *Engine) attempt(ctx context.Context, b *batch) error {
 	switch {
 	case len(b.index) == 0:
 		return nil
-	case len(b.index) < e.options.MinBatch:
+	case len(b.index) < e.options.MinBatch, e.options.Route && !e.routes.onDevice(len(b.txs)):
 		return errSmall
 	}
 	m, err := e.occupy(ctx, b)

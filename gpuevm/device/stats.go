@@ -19,12 +19,12 @@ const (
 	Unreadable                // the state could not be read, or does not fit on the device
 	Scattered                 // it still missed state after many rounds
 	Fault                     // the device failed, or was caught with a wrong result
-	Small                     // the batch was too small to be worth a launch
+	Small                     // the CPU is quicker with batches of that size
 	Retired                   // the device failed too often to be used
 	reasons
 )
 
-var reasonNames = [reasons]string{"refused", "environment", "too large", "too long", "precompile", "unreadable", "scattered", "fault", "small batch", "retired"}
+var reasonNames = [reasons]string{"refused", "environment", "too large", "too long", "precompile", "unreadable", "scattered", "fault", "quicker on the CPU", "retired"}
 
 func (r Reason) String() string { return reasonNames[r] }
 
