@@ -110,6 +110,7 @@ func (x *executor) use(label string, dev cuda.Device) (first time.Duration, err 
 	if first, err = bench.FirstLaunch(dev); err == nil {
 		x.device, err = device.New(dev, device.Options{
 			CPU: x.cpu, Log: x.log, Reopen: func() (cuda.Device, error) { return cuda.Open(label) },
+			Route: dev.Info().Kind == "cuda" && !x.strict, // never slower than the CPU alone
 		})
 	}
 	if err != nil {
