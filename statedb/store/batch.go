@@ -125,8 +125,10 @@ func (s *Store) chain(b *built, down, up []*layer) error {
 		if err != nil {
 			return err
 		}
-		b.put(l.block.height, numberKey(kindBlock, l.block.height), l.block.append)
-		u := undo{parent: l.parent.block, changes: *c}
+		// A block passed on the way may have no root yet, and get it meanwhile.
+		block, parent := s.tree.blocks(l)
+		b.put(l.block.height, numberKey(kindBlock, l.block.height), block.append)
+		u := undo{parent: parent, changes: *c}
 		b.put(l.block.height, numberKey(kindUndo, l.block.height), u.append)
 		if depth := uint64(s.opt.Depth); l.block.height >= depth {
 			_ = b.batch.Delete(numberKey(kindUndo, l.block.height-depth), nil)

@@ -56,7 +56,7 @@ type tree struct {
 
 func newTree(floor head) *tree {
 	t := &tree{byHash: make(map[common.Hash]*layer), byRoot: make(map[common.Hash][]*layer)}
-	t.floor = &layer{block: floor, settled: true, line: []uint64{0}}
+	t.floor = &layer{block: floor, settled: floor.root != (common.Hash{}), line: []uint64{0}}
 	t.publish(t.floor)
 	return t
 }
@@ -108,6 +108,13 @@ func (t *tree) find(hash common.Hash) (*layer, error) {
 		return l, nil
 	}
 	return nil, fmt.Errorf("block %s: %w", hash.Hex(), ErrUnknown)
+}
+
+// blocks are a layer's block and its parent's, with their roots where they are known.
+func (t *tree) blocks(l *layer) (block, parent head) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return l.block, l.parent.block
 }
 
 // path is the way from one layer to another: down to the ancestor they share, up from

@@ -46,7 +46,6 @@ func (s *Store) Load(height uint64, hash, root common.Hash, fill func(*Loader) e
 		return errors.New("load: the store is not empty, or the block has no hash")
 	}
 	l := &Loader{s: s, height: height, batch: s.db.NewBatch()}
-	defer func() { l.batch.Close() }()
 	l.put(metaLoading, nil)
 	l.flush(true)
 	if l.err == nil {
@@ -103,7 +102,6 @@ func (l *Loader) flush(sync bool) {
 		return
 	}
 	l.err = l.s.apply(l.batch, sync)
-	l.batch.Close()
 	l.batch = l.s.db.NewBatch()
 }
 

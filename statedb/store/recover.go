@@ -110,7 +110,6 @@ func (s *Store) initialize() error {
 		return err
 	}
 	batch := s.db.NewBatch()
-	defer batch.Close()
 	set := func(key, payload []byte) {
 		_ = batch.Set(key, finish(append(seal(nil, stamp{}), payload...), key), nil)
 	}
@@ -218,7 +217,7 @@ func (s *Store) restore(h head, empty bool) error {
 	s.disk = s.tree.floor
 	for i := len(undos) - 1; i >= 0; i-- {
 		l := s.tree.child(s.disk, blocks[i])
-		l.settled = true
+		l.settled = l.block.root != (common.Hash{})
 		s.enter(l, &undos[i].changes)
 		s.disk = l
 	}

@@ -167,7 +167,10 @@ func (s *Store) Close() error {
 		<-s.written
 		s.stopRetrieval()
 		s.gate.close()
-		s.closeErr = errors.Join(s.queue.failed, s.shut())
+		shut := s.shut()
+		s.queue.mu.Lock()
+		s.closeErr = errors.Join(s.queue.failed, shut)
+		s.queue.mu.Unlock()
 	})
 	return s.closeErr
 }

@@ -168,7 +168,6 @@ func (s *Store) Prune(ctx context.Context) (records int, err error) {
 		return 0, fmt.Errorf("prune: blocks are waiting for the disk")
 	}
 	batch := s.db.NewBatch()
-	defer batch.Close()
 	drop := func(key []byte) {
 		records++
 		_ = batch.Delete(key, nil)

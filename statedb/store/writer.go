@@ -215,19 +215,19 @@ func (w *writing) store(group []*step, force bool) error {
 	if err != nil {
 		return err
 	}
-	defer b.batch.Close()
 	if w.blocks == 0 {
 		w.since = time.Now()
 	}
 	w.blocks += len(group)
-	w.bytes += b.batch.Len()
+	size := b.batch.Len()
+	w.bytes += size
 	sync := force || s.opt.Sync.due(w.blocks, w.bytes, time.Since(w.since))
 	// From here on a reader that finds the disk changed must ask the index again.
 	s.epoch.Add(1)
 	if err := s.opt.seams.apply(s, b.batch, sync); err != nil {
 		return err
 	}
-	s.bytesWritten.Add(uint64(b.batch.Len()))
+	s.bytesWritten.Add(uint64(size))
 	s.keep(b, group)
 	if sync {
 		w.blocks, w.bytes = 0, 0
@@ -240,18 +240,24 @@ func (w *writing) store(group []*step, force bool) error {
 }
 
 // apply hands a batch to Pebble, from a goroutine of its own: where Pebble thinks that it
-// can't go on it calls Logger.Fatalf, which ends the goroutine it is on.
+// can't go on it calls Logger.Fatalf, which ends the goroutine it is on. The batch is closed
+// where that went well; otherwise it stays Pebble's, which may be holding it for ever (and
+// a closed batch is used again by whoever makes the next one, in any store).
 func (s *Store) apply(batch *pebble.Batch, sync bool) error {
 	opts := pebble.NoSync
 	if sync {
 		opts = pebble.Sync
 	}
-	return s.guard(func() error {
+	err := s.guard(func() error {
 		if batch.Empty() { // nothing but a sync of what came before
 			return s.db.LogData([]byte("sync"), opts)
 		}
 		return s.db.Apply(batch, opts)
 	})
+	if err == nil {
+		err = batch.Close()
+	}
+	return err
 }
 
 // keep brings caches and books up to what the disk has now.
