@@ -347,19 +347,42 @@ func (a *author) branch() {
 	a.depth--
 }
 
+// loop runs its body a few times, with a sum below the counter.
 func (a *author) loop() {
 	if a.depth > 1 {
 		return
 	}
 	a.depth++
-	a.num(1 + a.rnd.Intn(4))
+	up := a.rnd.Intn(2) == 0
+	a.num(a.rnd.Intn(2) * a.rnd.Intn(100))
+	n := 1 + a.rnd.Intn(4)
+	if up {
+		a.num(0)
+	} else {
+		a.num(n)
+	}
 	start := a.label()
-	a.stack++
+	a.stack += 2
 	a.block(1 + a.rnd.Intn(2))
-	a.stack--
+	a.op(swap1)
+	a.expr(1)
+	a.stack -= 2
+	a.op(a.one(0x01, 0x17, 0x01, 0x18), swap1)
 	a.num(1)
-	a.op(swap1, 0x03, dup1)
+	if up {
+		a.op(0x01)
+		a.num(n)
+		a.op(dup1+1, 0x10)
+	} else {
+		a.op(swap1, 0x03, dup1)
+	}
 	a.op(0x61, byte(start>>8), byte(start), jumpi, 0x50)
+	if a.rnd.Intn(2) == 0 {
+		a.op(0x5f)
+	} else {
+		a.num(a.rnd.Intn(5) * 32)
+	}
+	a.op(a.one(0x52, 0x55, 0x5d))
 	a.depth--
 }
 

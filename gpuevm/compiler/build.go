@@ -22,7 +22,7 @@ type builder struct {
 
 func build(f *flow) (*Func, *Ineligible) {
 	b := &builder{flow: f, blocks: map[place]*Block{}}
-	b.fn = &Func{Code: f.code, Revision: f.revision, constants: map[uint256.Int]*Value{}}
+	b.fn = &Func{Code: f.code, Revision: f.revision, program: f.program, constants: map[uint256.Int]*Value{}}
 	reached := b.reach()
 	for _, n := range reached {
 		b.open(n)
@@ -124,6 +124,11 @@ func (b *builder) fill(n *node) {
 
 func (b *builder) start(n *node) {
 	b.block = b.blocks[n.place]
+	to := n.last
+	if n.how != endFall && n.how != endLeave {
+		to++
+	}
+	b.block.Source = []Source{{n.inst, to}}
 	b.stack = b.stack[:0]
 	params := b.block.Params
 	for slot, k := range n.in {

@@ -38,7 +38,7 @@ func bits(f *Func, _ *Options) int {
 func findBits(f *Func) *bitsOf {
 	a := &bitsOf{f: f, may: make([]uint256.Int, f.lastValue+1)}
 	for round, changed := 0, true; changed; round++ {
-		changed = false
+		changed = round == 0 // what comes back in loops is seen in the next
 		for _, b := range f.Blocks {
 			for i, p := range b.Params {
 				if a.param(b, i, p, round) {

@@ -6,7 +6,7 @@ import "github.com/gpuevm/gpuevm/gpuevm/opcode"
 // the interpreter, so its check may include whatever is certain to be charged. It follows
 // how large memory is at least: growing to less than that costs nothing.
 func constantCharges(f *Func, _ *Options) int {
-	c := &charging{f: f, least: make([]int, len(f.Blocks))}
+	c := &charging{f: f, bits: findBits(f), least: make([]int, len(f.Blocks))}
 	for _, b := range f.Blocks {
 		c.block(b)
 	}
@@ -16,6 +16,7 @@ func constantCharges(f *Func, _ *Options) int {
 
 type charging struct {
 	f     *Func
+	bits  *bitsOf
 	least []int // size of memory at the end of blocks, by number; 0 of those not seen yet
 	count int
 }
@@ -87,6 +88,11 @@ func (c *charging) touch(b *Block, v *Value, least int, exact bool, reached map[
 		at = max(at, v.Args[2].small())
 	}
 	if at < 0 || at > most {
+		if far := c.bits.of(v.Args[0]); far.IsUint64() && far.Uint64() < most && int(far.Uint64())+n <= least {
+			c.count++
+			v.vanish() // wherever it is, memory is there
+			return least
+		}
 		c.again(v, n, reached)
 		return least
 	}
@@ -98,7 +104,7 @@ func (c *charging) touch(b *Block, v *Value, least int, exact bool, reached map[
 	}
 	if exact {
 		c.take(b, v, memoryPrice(end)-memoryPrice(least))
-		v.Op, v.Exit = OpGrow, nil
+		v.Op, v.Exit, v.Rest = OpGrow, nil, 0
 		v.Args = []*Value{c.f.number(uint64(at)), c.f.number(uint64(n))}
 		v.State[Mem], v.State[World] = nil, nil
 	}
@@ -132,7 +138,8 @@ func memoryPrice(size int) uint64 {
 }
 
 // exits drops exits that no one would take. Where what is left of a section can't end in
-// another way than for lack of gas, who can't pay may as well end at once.
+// another way than for lack of gas, who can't pay may as well end at once. Sections that
+// cost nothing go.
 func exits(f *Func, _ *Options) int {
 	count := 0
 	for _, b := range f.Blocks {
@@ -141,6 +148,10 @@ func exits(f *Func, _ *Options) int {
 			v := b.Values[i]
 			if v.Op == OpSection {
 				other = false
+				if v.Fixed == 0 {
+					v.vanish()
+					count++
+				}
 				continue
 			}
 			if v.Exit != nil && !other {
@@ -151,6 +162,7 @@ func exits(f *Func, _ *Options) int {
 			other = other || mayEnd(v)
 		}
 	}
+	f.resolve()
 	return count
 }
 

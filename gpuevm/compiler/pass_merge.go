@@ -44,6 +44,7 @@ func (b *Block) absorb(to *Block) {
 	}
 	b.Values = append(b.Values, to.Values...)
 	b.Kind, b.Op, b.Control, b.Exit, b.EndPC = to.Kind, to.Op, to.Control, to.Exit, to.EndPC
+	b.Source = append(b.Source, to.Source...)
 	b.Succs = to.Succs
 	for _, e := range b.Succs {
 		e.From = b

@@ -34,4 +34,5 @@ var passes = []pass{
 	{"exits", exits},
 	{"dead", dead},
 	{"bits", bits},
+	{"schedule", schedule},
 }

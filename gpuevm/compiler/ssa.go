@@ -12,6 +12,7 @@ type Func struct {
 	Blocks   []*Block // the entry first; in reverse postorder
 	Notes    Notes
 
+	program              *program
 	lastValue, lastBlock int
 	constants            map[uint256.Int]*Value
 }
@@ -67,10 +68,14 @@ type Block struct {
 	Preds   []*Edge
 	Resumes bool // is entered when a call has returned: no value from before is there
 	EndPC   int  // of the instruction that ends it
+	Source  []Source
 
 	idom   *Block
 	number int // in Func.Blocks, as ordered last
 }
+
+// Source is a run of instructions that a block was made of, by number.
+type Source struct{ from, to int32 }
 
 // Edge is a way from a block to another, with the words for its parameters.
 type Edge struct {
