@@ -29,7 +29,6 @@ type executor struct {
 	cpu    gpuevm.Engine // the referee, which also takes over
 	device *device.Engine
 	raw    cuda.Device // the engine's
-	route  bool        // nobody asked for the device: it gets what it is quicker at
 	says   string      // what was opened, or why not
 	strict bool
 	errs   io.Writer
@@ -102,7 +101,6 @@ func (x *executor) open(name string) (first time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
-	x.route = name == "auto"
 	return x.use(label, dev)
 }
 
@@ -111,7 +109,7 @@ func (x *executor) use(label string, dev cuda.Device) (first time.Duration, err 
 	x.log = slog.New(slog.NewTextHandler(x.errs, nil))
 	if first, err = bench.FirstLaunch(dev); err == nil {
 		x.device, err = device.New(dev, device.Options{
-			CPU: x.cpu, Log: x.log, Route: x.route, Reopen: func() (cuda.Device, error) { return cuda.Open(label) },
+			CPU: x.cpu, Log: x.log, Reopen: func() (cuda.Device, error) { return cuda.Open(label) },
 			Route: dev.Info().Kind == "cuda" && !x.strict, // never slower than the CPU alone
 		})
 	}
