@@ -215,9 +215,22 @@ func (a *cells) unwipe(tx int32) {
 	a.wipes = slices.DeleteFunc(a.wipes, func(w int32) bool { return w == tx })
 }
 
+// drop takes away what transaction tx has pending. Commits come in order, so that it is mostly
+// the first: of an account that every transaction pays a search would cost as much as all
+// the rest.
 func (c *cell) drop(tx int32) {
-	if len(c.pending) > 0 {
-		c.pending = slices.DeleteFunc(c.pending, func(p pending) bool { return p.tx == tx })
+	from := 0
+	for from < len(c.pending) && c.pending[from].tx < tx {
+		from++
+	}
+	to := from
+	for to < len(c.pending) && c.pending[to].tx == tx {
+		to++
+	}
+	if from == 0 {
+		c.pending = c.pending[to:]
+	} else {
+		c.pending = slices.Delete(c.pending, from, to)
 	}
 }
 
