@@ -214,7 +214,7 @@ func (c *checker) edge(b *Block, e *Edge, at int) {
 		return
 	}
 	for i, a := range e.Args {
-		if a == nil && b.Kind == KindCall && e.To.Params[i].Slot == len(b.Exit.Stack) {
+		if a == nil && b.Kind == KindCall && b.Exit != nil && e.To.Params[i].Slot == len(b.Exit.Stack) {
 			continue // the answer
 		}
 		c.uses(b, nil, e.Args[i:i+1], at)

@@ -157,6 +157,12 @@ var endings = map[failure]int{}
 // runs were compared, and how often they left.
 func prove(tb testing.TB, code []byte, order Order, trials []*trial) (compared, left int) {
 	tb.Helper()
+	return proveAfter(tb, code, order, trials, func(string) bool { return true })
+}
+
+// proveAfter runs after some passes only.
+func proveAfter(tb testing.TB, code []byte, order Order, trials []*trial, after func(stage string) bool) (compared, left int) {
+	tb.Helper()
 	var judged []*referee
 	var last *Func
 	for _, tr := range trials {
@@ -174,6 +180,9 @@ func prove(tb testing.TB, code []byte, order Order, trials []*trial) (compared, 
 	}
 	watch := func(stage string, f *Func) {
 		last = f
+		if !after(stage) {
+			return
+		}
 		for i, tr := range trials {
 			if judged[i] == nil {
 				continue
