@@ -3,6 +3,7 @@ package kernels_test
 import (
 	"encoding/binary"
 	"errors"
+	"os"
 	"testing"
 
 	"github.com/gpuevm/gpuevm/gpuevm/cuda"
@@ -16,6 +17,8 @@ func eachDevice(t *testing.T, test func(t *testing.T, dev cuda.Device)) {
 			err = dev.Load("test_u256.cu", "") // kernels for tests are compiled here, or not at all
 		}
 		switch {
+		case name == "cuda" && err != nil && os.Getenv("GPUEVM_REQUIRE_GPU") != "":
+			t.Fatal(err)
 		case errors.Is(err, cuda.ErrNoDevice), errors.Is(err, cuda.ErrNoCompiler):
 			t.Log(err)
 		case err != nil:

@@ -173,6 +173,11 @@ func (x *executor) options(threads int) hostsched.Options {
 		return o
 	}
 	o.Batch, o.Log = deviceBatch, x.log
+	// What does not stand is executed again one by one. A launch for one transaction costs
+	// little on the host; to a GPU it would cost more than the transaction.
+	if x.raw.Info().Kind == "host" {
+		o.Referee = x.engine
+	}
 	// On the same cores libsecp256k1 is quicker than the kernel; Go's own library is not.
 	if x.raw.Info().Kind == "cuda" || !bench.Cgo {
 		o.Recoverer = x.device

@@ -36,11 +36,19 @@ func processor(e *device.Engine) *hostsched.Processor {
 // TestRealBlocks runs every real block on this machine's cores as a device: gas, receipts
 // and the state afterwards are what the chain says, and nearly all of it stays there.
 func TestRealBlocks(t *testing.T) {
+	realBlocks(t, openHost(t, device.Options{SpotCheck: 4}))
+}
+
+// TestGPURealBlocks does so on a GPU.
+func TestGPURealBlocks(t *testing.T) {
+	realBlocks(t, device.OpenGPU(t, device.Options{SpotCheck: 4}))
+}
+
+func realBlocks(t *testing.T, e *device.Engine) {
 	set, err := source.Open(shareddata.Folder(t, "blocks"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := openHost(t, device.Options{SpotCheck: 4})
 	p := processor(e)
 	var again int
 	for i := range set.Len() {
@@ -79,11 +87,18 @@ func TestRealBlocks(t *testing.T) {
 // device from block to block, and compares with go-ethereum's headers.
 func TestWorkloads(t *testing.T) {
 	for _, name := range workload.Names() {
-		t.Run(name, func(t *testing.T) { runWorkload(t, name) })
+		t.Run(name, func(t *testing.T) { runWorkload(t, name, openHost) })
 	}
 }
 
-func runWorkload(t *testing.T, name string) {
+// TestGPUWorkloads does so on a GPU.
+func TestGPUWorkloads(t *testing.T) {
+	for _, name := range workload.Names() {
+		t.Run(name, func(t *testing.T) { runWorkload(t, name, device.OpenGPU) })
+	}
+}
+
+func runWorkload(t *testing.T, name string, open func(testing.TB, device.Options) *device.Engine) {
 	w, err := workload.Generate(name, workload.Options{Seed: 1, Blocks: 3, Txs: 300})
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +107,7 @@ func runWorkload(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := openHost(t, device.Options{SpotCheck: 1})
+	e := open(t, device.Options{SpotCheck: 1})
 	ours, cpu := processor(e), hostsched.New(hostsched.Options{Engine: fallback.New(0)})
 	hashes := []common.Hash{w.Parent.Hash()}
 	for _, block := range w.Blocks {

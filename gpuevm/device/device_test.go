@@ -1,6 +1,8 @@
 package device
 
 import (
+	"errors"
+	"os"
 	"testing"
 
 	"github.com/gpuevm/gpuevm/fallback"
@@ -30,3 +32,31 @@ func TestHost(t *testing.T) {
 	enginetest.Run(t, e)
 	t.Log(e.Stats())
 }
+
+// openGPU opens an engine on a GPU. Where there is none the test is skipped, unless
+// GPUEVM_REQUIRE_GPU is set.
+func openGPU(t testing.TB, o Options) *Engine {
+	dev, err := cuda.OpenDriver(0)
+	if errors.Is(err, cuda.ErrNoDevice) && os.Getenv("GPUEVM_REQUIRE_GPU") == "" {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	o.CPU = fallback.New(0)
+	e, err := New(dev, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	return e
+}
+
+// TestGPU: what must hold on the host must hold on a GPU.
+func TestGPU(t *testing.T) {
+	e := openGPU(t, Options{SpotCheck: 1})
+	enginetest.Run(t, e)
+	t.Log(e.Stats())
+}
+
+// OpenGPU is openGPU, for the tests outside.
+var OpenGPU = openGPU
