@@ -109,7 +109,7 @@ func BenchmarkRead(b *testing.B) {
 
 // readLayers reads cached accounts at the head, with so many blocks in the window.
 func readLayers(b *testing.B, s *Store, layers int) {
-	for s.tree.floor.depth+uint64(layers) > s.disk.depth {
+	for s.disk.depth-s.tree.floor.depth < uint64(layers-1) {
 		h := s.queue.last.block
 		hash := common.Hash{31: 7}
 		binary.BigEndian.PutUint64(hash[:], h.height+1)

@@ -316,7 +316,7 @@ func TestMemory(t *testing.T) {
 	grown := heap() - before
 	st := s.Caches()
 	t.Logf("%d entries of %d, heap grew by %d KiB", st["slots"].Entries+st["accounts"].Entries, 2*n, grown>>10)
-	if st["slots"].Bytes > 1<<20 || st["accounts"].Bytes > 1<<20 || grown > 1<<20 {
+	if st["slots"].Bytes > 1<<20 || st["accounts"].Bytes > 1<<20 || grown > 1<<20 && !raced { // the race detector has a heap of its own making
 		t.Fatalf("two caches of 1 MiB hold %+v, and the heap grew by %d", st, grown)
 	}
 }
