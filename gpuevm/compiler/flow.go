@@ -71,7 +71,25 @@ type flow struct {
 	err     *Ineligible
 }
 
+// analyse tries to tell apart what it can, and less where that makes a contract many times
+// as large as its code: every block is text that someone has to compile.
 func analyse(p *program, l Limits) (*flow, *Ineligible) {
+	f, err := analyseOnce(p, l)
+	enough := l.PerKB * (len(p.code) + 4096) / 1024
+	for _, coarser := range []func(){
+		func() { l.Shapes, l.Edges = 2, l.Edges/10 },
+		func() { l.Heights, l.Edges = 4, 0 },
+	} {
+		if err == nil && len(f.order) <= enough {
+			break
+		}
+		coarser()
+		f, err = analyseOnce(p, l)
+	}
+	return f, err
+}
+
+func analyseOnce(p *program, l Limits) (*flow, *Ineligible) {
 	f := &flow{program: p, limits: l, nodes: map[place]*node{}, heights: map[int32]int{}, shapes: map[spot]int{}}
 	f.enter(place{}, nil)
 	f.settle()

@@ -8,6 +8,7 @@ import "fmt"
 type Limits struct {
 	Steps   int // instructions that the jump analysis may walk over
 	Blocks  int // basic blocks, each height counted
+	PerKB   int // basic blocks for each KB of code; where there are more, fewer are kept apart
 	Nodes   int // values, parameters and stack words in exits
 	Height  int // stack words in compiled code; above them it leaves
 	Heights int // heights of one block; from the next on it leaves
@@ -19,8 +20,8 @@ type Limits struct {
 // DefaultLimits are for a contract of up to 48 KB.
 func DefaultLimits() Limits {
 	return Limits{
-		Steps: 6_000_000, Blocks: 40_000, Nodes: 3_000_000,
-		Height: 128, Heights: 24, Shapes: 8, Targets: 128, Edges: 20_000,
+		Steps: 6_000_000, Blocks: 40_000, PerKB: 300, Nodes: 3_000_000,
+		Height: 128, Heights: 24, Shapes: 8, Targets: 128, Edges: 4_000,
 	}
 }
 

@@ -18,6 +18,7 @@ type charging struct {
 	f     *Func
 	bits  *bitsOf
 	least []int // size of memory at the end of blocks, by number; 0 of those not seen yet
+	owed  bill  // of the block under way
 	count int
 }
 
@@ -39,41 +40,43 @@ func (c *charging) before(b *Block) int {
 func (c *charging) block(b *Block) {
 	least := c.before(b)
 	exact := b.number == 0 && len(b.Preds) == 0
+	c.owed = bill{}
 	reached := map[offset]int{} // bases beyond which memory reaches, and how far
 	for _, v := range b.Values {
 		throughAll(v.Args)
 		switch v.Op {
 		case OpCharge:
 			if a := v.Args[0]; a.Op == OpConst {
-				c.take(b, v, v.Fixed+v.Byte*uint64(a.Const.ByteLen()))
+				c.take(v, v.Fixed+v.Byte*uint64(a.Const.ByteLen()))
 				v.vanish()
 			}
 		case OpTouch:
-			least = c.touch(b, v, least, exact, reached)
+			least = c.touch(v, least, exact, reached)
 			exact = exact && (v.Op == OpCopy || v.Op == OpGrow)
 		}
 	}
+	b.settle(c.owed)
 	c.least[b.number] = least
 }
 
 // take makes the section pay.
-func (c *charging) take(b *Block, v *Value, cost uint64) {
+func (c *charging) take(v *Value, cost uint64) {
 	c.count++
 	if cost > 0 {
-		b.prepay(v, cost)
+		c.owed[v] += cost
 	}
 }
 
 // most is beyond what any frame can pay for: constants above are left to run time.
 const most = 1 << 24
 
-func (c *charging) touch(b *Block, v *Value, least int, exact bool, reached map[offset]int) int {
+func (c *charging) touch(v *Value, least int, exact bool, reached map[offset]int) int {
 	n := v.Args[1].small()
 	if n < 0 || n > most {
 		return least
 	}
 	if cost := v.Fixed + uint64((n+31)/32)*v.Word + uint64(n)*v.Byte; cost > 0 {
-		c.take(b, v, cost)
+		c.take(v, cost)
 		v.Fixed, v.Word, v.Byte = 0, 0, 0
 	}
 	if n == 0 {
@@ -103,7 +106,7 @@ func (c *charging) touch(b *Block, v *Value, least int, exact bool, reached map[
 		return least
 	}
 	if exact {
-		c.take(b, v, memoryPrice(end)-memoryPrice(least))
+		c.take(v, memoryPrice(end)-memoryPrice(least))
 		v.Op, v.Exit, v.Rest = OpGrow, nil, 0
 		v.Args = []*Value{c.f.number(uint64(at)), c.f.number(uint64(n))}
 		v.State[Mem], v.State[World] = nil, nil

@@ -8,6 +8,7 @@ import "github.com/gpuevm/gpuevm/gpuevm/opcode"
 func loads(f *Func, _ *Options) int {
 	count := 0
 	for _, b := range f.Blocks {
+		owed := bill{}
 		for _, v := range b.Values {
 			throughAll(v.Args)
 			if v.Op != 0x54 {
@@ -18,13 +19,14 @@ func loads(f *Func, _ *Options) int {
 				continue
 			}
 			if f.Revision >= opcode.Berlin {
-				b.prepay(v, warmRead)
+				owed[v] = warmRead
 			}
 			states := v.State
 			v.become(w)
 			v.State = states
 			count++
 		}
+		b.settle(owed)
 	}
 	f.resolve()
 	return count
@@ -67,17 +69,21 @@ func (f *Func) loaded(v *Value) *Value {
 	return nil
 }
 
-// prepay moves gas that v would charge to the check of its section. What charges before it
-// there gives it back should it leave.
-func (b *Block) prepay(v *Value, cost uint64) {
-	at := len(b.Values) - 1
-	for b.Values[at] != v {
-		at--
-	}
-	for at--; b.Values[at].Op != OpSection; at-- {
-		if w := b.Values[at]; w.Op < opEnd && w.Exit != nil {
-			w.Rest += cost
+// bill is gas that values would charge and the checks of their sections shall.
+type bill map[*Value]uint64
+
+// settle moves it there. What charges before or with such a value gives it back should it
+// leave: the interpreter charges it then.
+func (b *Block) settle(owed bill) {
+	sum := uint64(0)
+	for i := len(b.Values) - 1; i >= 0 && len(owed) > 0; i-- {
+		v := b.Values[i]
+		sum += owed[v]
+		if v.Op == OpSection {
+			v.Fixed += sum
+			sum = 0
+		} else if v.Exit != nil {
+			v.Rest += sum
 		}
 	}
-	b.Values[at].Fixed += cost
 }

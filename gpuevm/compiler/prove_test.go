@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/gpuevm/gpuevm/gpuevm/opcode"
 	"github.com/holiman/uint256"
 )
 
@@ -51,4 +52,17 @@ func TestPassesKeepTheMeaning(t *testing.T) {
 		})
 	}
 	t.Logf("%d runs compared, %d left to the interpreter; they ended: %v", compared, left, endings)
+}
+
+// TestRevisions: the toy machine knows one revision; SSA of the others is at least sound.
+func TestRevisions(t *testing.T) {
+	for r := range opcode.Revision(opcode.Revisions) {
+		for seed := range 40 {
+			a := &author{rnd: rand.New(rand.NewSource(int64(seed)))}
+			code := a.program(8)
+			if _, err := Compile(code, Options{Revision: r, Check: true}); err != nil {
+				t.Errorf("%v: %v\ncode %x", r, err, code)
+			}
+		}
+	}
 }
