@@ -50,6 +50,7 @@ func TestDuels(t *testing.T) {
 	check(DuelEngines(ctx, job, "host", e, "go", cpu, 2))
 	check(DuelKeccak(ctx, 532, "host", dev, 2, 1))
 	check(DuelRecover(ctx, "host", dev, 2, 1))
+	check(DuelMultiply(ctx, "host", dev, 2, 1))
 	ours := ProcessorSide("host", hostsched.Options{Engine: e, Referee: cpu, Lanes: 2, Batch: 1000})
 	check(DuelBlocks(ctx, "mixed", []*Job{job}, e, ours, OurSide(cpu, 2), 1))
 }

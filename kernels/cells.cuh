@@ -291,3 +291,11 @@ struct HashArgs {
   u64 hashes;  // u8[32][]
 };
 static_assert(sizeof(HashArgs) == 32, "");
+
+// MultiplyArgs: products[i] is what 256 multiplications make of numbers[i], see multiply.cu.
+struct MultiplyArgs {
+  u32 count, pad;
+  u64 numbers;  // u256[]
+  u64 products; // u256[]
+};
+static_assert(sizeof(MultiplyArgs) == 24, "");

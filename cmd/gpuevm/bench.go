@@ -21,7 +21,7 @@ var benchCommand = &cli.Command{
 		"make, and prints medians. For a device's kernels the time of the kernels alone is given too.\n" +
 		"The device gets everything and must not fail, as with --strict-gpu.\n\n" +
 		"   erc20, swap, transfer, nft, mixed   a block's transactions as one batch, through the engine alone\n" +
-		"   keccak, recover                     hashes and signers' addresses, through the kernel alone\n" +
+		"   keccak, recover, multiply           hashes, signers' addresses, 256-bit products, through the kernel alone\n" +
 		"   blocks                              whole blocks of those transactions, in waves\n\n" +
 		"   gpuevm bench --device cuda --strict-gpu --json bench.jsonl\n" +
 		"   gpuevm bench --device host --workload erc20,recover --mgas 100",
@@ -34,7 +34,7 @@ var benchCommand = &cli.Command{
 }
 
 func benchNames() []string {
-	return append(slices.Clone(benchWorkloads), "keccak", "recover", "blocks")
+	return append(slices.Clone(benchWorkloads), "keccak", "recover", "multiply", "blocks")
 }
 
 func runBench(ctx *cli.Context) (err error) {
@@ -101,6 +101,8 @@ func (b *benchRun) run(ctx context.Context, name string) error {
 		return nil
 	case "recover":
 		return b.show(bench.DuelRecover(ctx, b.name, b.raw, b.threads, b.rounds))
+	case "multiply":
+		return b.show(bench.DuelMultiply(ctx, b.name, b.raw, b.threads, b.rounds))
 	case "blocks":
 		for _, name := range benchWorkloads {
 			if err := b.blocks(ctx, name); err != nil {
