@@ -64,6 +64,9 @@ cuda-test: build/cuda/env ## what can be tested of CUDA without a GPU
 sass: build/cuda/env ## count the machine instructions of opcodes (ARCH=sm_90; needs cuobjdump)
 	bench/sass/count.sh $(or $(ARCH),sm_90)
 
+engine-full: ## every state test and more random programs through the kernels on this machine (10 to 15 min)
+	GPUEVM_WORLDS=60 GPUEVM_STATETESTS=1 $(GO) test -count=1 -timeout 60m -run 'TestHost$$' -v ./gpuevm/device | grep -v '^=== '
+
 # The host device in the shape of a GPU: 128 lanes, words interleaved by warps of 32.
 gpu-shape: ## the engine's suite on the host device, laid out and shared out as on a GPU
 	GPUEVM_HOST_SHAPE=gpu $(GO) test -count=1 -timeout 20m ./gpuevm/device ./kernels
