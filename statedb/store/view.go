@@ -69,7 +69,11 @@ func (v *View) Code(hash common.Hash) ([]byte, error) {
 	if err := v.open(); err != nil {
 		return nil, err
 	}
-	return v.s.code(hash)
+	blob, err := v.s.code(hash)
+	if err != nil && v.l.err() != nil { // a code of a fork leaves with the fork
+		return nil, v.l.err()
+	}
+	return blob, err
 }
 
 // Since implements gpuevm.Tracked: the keys that the blocks between the two states changed.
