@@ -267,6 +267,10 @@ func (a *author) offset() {
 	case 0:
 		a.num(a.rnd.Intn(100))
 	case 1:
+		if a.rnd.Intn(3) == 0 {
+			a.num(a.rnd.Intn(20_000))
+			return
+		}
 		a.expr(1)
 	case 2, 3, 4:
 		a.num(a.rnd.Intn(4) * 32)
@@ -324,9 +328,83 @@ func (a *author) statement() {
 			return
 		}
 		fallthrough
+	case 18, 19:
+		a.storage()
+	case 20, 21:
+		a.memory()
 	default:
 		a.expr(3)
-		a.op(0x50)
+		a.digest()
+	}
+}
+
+// digest takes a word and lets the end of the program depend on it.
+func (a *author) digest() {
+	if a.rnd.Intn(2) == 0 {
+		a.num(99)
+		a.op(0x5c, 0x01)
+		a.num(99)
+		a.op(0x5d)
+	} else {
+		a.num(160)
+		a.op(0x51, 0x18)
+		a.num(160)
+		a.op(0x52)
+	}
+}
+
+// storage loads and stores slots that may or may not be one.
+func (a *author) storage() {
+	key := func() {
+		switch a.rnd.Intn(4) {
+		case 0:
+			a.op(0x5f, 0x35) // unknown, often 0
+		case 1:
+			a.op(0x5f, 0x35, 0x60, byte(a.rnd.Intn(2)), 0x01)
+		default:
+			a.num(a.rnd.Intn(2))
+		}
+	}
+	for range 3 + a.rnd.Intn(3) {
+		key()
+		if a.rnd.Intn(3) > 0 {
+			a.op(a.one(0x54, 0x54, 0x5c))
+			a.digest()
+			continue
+		}
+		a.op(0x60, byte(a.rnd.Intn(3)), swap1, a.one(0x55, 0x55, 0x5d))
+	}
+}
+
+// memory stores and loads words that may or may not overlap.
+func (a *author) memory() {
+	at := func() {
+		if a.rnd.Intn(3) == 0 {
+			a.op(0x5f, 0x35, 0x60, 0x7f, 0x16) // unknown
+		} else {
+			a.num(a.rnd.Intn(3)*32 + []int{0, 0, 1, 31, 30}[a.rnd.Intn(5)])
+		}
+	}
+	for range 3 + a.rnd.Intn(3) {
+		switch a.rnd.Intn(5) {
+		case 0, 1:
+			at()
+			a.op(0x51)
+			a.digest()
+		case 2:
+			a.op(0x5a)
+			at()
+			a.op(0x52)
+		case 3:
+			a.op(0x5a)
+			at()
+			a.op(0x53)
+		default:
+			a.small()
+			a.num(a.rnd.Intn(3))
+			at()
+			a.op(a.one(0x39, 0x37, 0x5e))
+		}
 	}
 }
 
