@@ -123,7 +123,6 @@ type world struct {
 	states map[common.Hash]twin
 	blocks map[common.Hash]Block
 	last   common.Hash // the last step's block
-	head   common.Hash // what steps are heading for
 	seqs   []stepped
 	count  uint64
 }
@@ -131,7 +130,6 @@ type world struct {
 type stepped struct {
 	seq   uint64
 	block common.Hash
-	nodes map[string]bool
 }
 
 const worldDir = "db"
@@ -240,10 +238,7 @@ func compare(v *View, t twin, k gpuevm.Key) error {
 func (w *world) live() common.Hash {
 	w.s.tree.mu.RLock()
 	defer w.s.tree.mu.RUnlock()
-	var all []common.Hash
-	for _, i := range sortedLive(w.s.tree) {
-		all = append(all, i)
-	}
+	all := sortedLive(w.s.tree)
 	return all[w.rng.IntN(len(all))]
 }
 
