@@ -180,7 +180,7 @@ func callOf(rnd *rand.Rand, code []byte, selector uint32) *trial {
 	}
 	gas := uint64(1_000_000)
 	if rnd.Intn(4) == 0 {
-		gas = uint64(rnd.Intn(5000))
+		gas = uint64(1 + rnd.Intn(5000)) // 0 means no limit to runtime.Call
 	}
 	return &trial{code, input, gas, storage}
 }

@@ -156,8 +156,7 @@ func (p *program) target(to *uint256.Int) int32 {
 	return p.at[to.Uint64()]
 }
 
-// blockEnd is the instruction that ends the basic block that runs through i, and what is
-// behind a section inside of it is another section.
+// endsBlock: the instruction ends a basic block. What only splits sections does not.
 func (p *program) endsBlock(i int32) bool {
 	op := p.insts[i].op
 	return p.endsHere(i) || op == jumpi || isCall(op)

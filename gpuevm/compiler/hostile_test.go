@@ -110,6 +110,6 @@ func FuzzCompile(f *testing.F) {
 		if len(code) > 2000 {
 			return
 		}
-		prove(t, code, Parallel, []*trial{{code: code, input: input, gas: uint64(gas % 1_000_000)}})
+		prove(t, code, Parallel, []*trial{{code: code, input: input, gas: uint64(1 + gas%1_000_000)}})
 	})
 }

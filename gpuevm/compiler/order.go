@@ -103,8 +103,8 @@ func commonDominator(a, b *Block) *Block {
 	return a
 }
 
-// depths are the dominator tree's, by block number, counted from 1; with them `dominates`
-// would be a climb. The intervals below answer it at once.
+// domTree numbers the dominator tree's nodes as a walk enters and leaves them: who
+// dominates whom is then a question of intervals, and no climb.
 type domTree struct{ in, out []int32 }
 
 func (f *Func) tree() domTree {

@@ -2,7 +2,7 @@ package compiler
 
 import "github.com/holiman/uint256"
 
-// bits finds which bits of each word may be one, over blocks. From that comes how many limbs
+// bitsOf is which bits of each word may be one, over blocks. From that comes how many limbs
 // a word needs (Value.Bits), and which masks do nothing (masks). Loops are met with
 // optimism, and given up on where a word keeps growing.
 type bitsOf struct {
@@ -15,6 +15,7 @@ const (
 	enough   = 24 // rounds after which all parameters may be anything
 )
 
+// bits narrows the values.
 func bits(f *Func, _ *Options) int {
 	a := findBits(f)
 	count := 0

@@ -28,7 +28,7 @@ func randomTrials(rnd *rand.Rand, code []byte, n int) (trials []*trial) {
 		}
 		gas := uint64(500_000)
 		if rnd.Intn(3) == 0 {
-			gas = uint64(rnd.Intn(30_000))
+			gas = uint64(1 + rnd.Intn(30_000))
 		}
 		storage := map[uint256.Int]uint256.Int{}
 		for i := range uint64(3) {
