@@ -2,7 +2,8 @@ package compiler
 
 import "github.com/holiman/uint256"
 
-// memory lets an MLOAD have the word that was stored where it reads, and a KECCAK256 of one
+// memory lets an MLOAD have the word that was stored where it reads, an MSTORE that changes
+// nothing vanish, and a KECCAK256 of one
 // or two words have these words: what Solidity computes a mapping's slot with becomes a
 // pure operation of the key and the base, which value numbering then finds again. (slots)
 // Offsets are compared as a base and a constant.
@@ -57,6 +58,7 @@ func (f *Func) wordAt(at *Value, o offset) *Value {
 			}
 			at = b.Preds[0].From.End[Mem]
 			continue
+		case OpCopy: // a store that did nothing
 		case 0x52: // MSTORE
 			d, ok := offsetOf(through(at.Args[0])).distance(o)
 			if ok && d == 0 {
@@ -99,13 +101,21 @@ func memory(f *Func, _ *Options) int {
 	for _, b := range f.Blocks {
 		for _, v := range b.Values {
 			throughAll(v.Args)
-			if v.Op != 0x51 {
+			if v.Op != 0x51 && v.Op != 0x52 {
 				continue
 			}
-			if w := f.wordAt(v.State[Mem], offsetOf(v.Args[0])); w != nil && w != v {
+			w := f.wordAt(v.State[Mem], offsetOf(v.Args[0]))
+			switch {
+			case w == nil || w == v:
+				continue
+			case v.Op == 0x51:
 				v.become(w)
-				count++
+			case w == v.Args[1]:
+				v.vanish() // the word is there
+			default:
+				continue
 			}
+			count++
 		}
 	}
 	f.resolve()
