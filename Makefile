@@ -19,7 +19,7 @@ test: ## unit, property and spread conformance tests (some minutes)
 	$(GO) test -timeout 20m ./...
 
 race: ## the concurrent packages under the race detector
-	GPUEVM_ROUNDS=200 $(GO) test -race -short -timeout 20m ./hostsched ./fallback ./statedb
+	GPUEVM_ROUNDS=200 $(GO) test -race -short -timeout 20m ./hostsched ./fallback ./statedb/...
 
 conformance: build ## every state and block test in $(DATA), and every real block
 	@mkdir -p build
