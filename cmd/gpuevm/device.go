@@ -173,11 +173,10 @@ func (x *executor) options(threads int) hostsched.Options {
 		return o
 	}
 	o.Batch, o.Log = deviceBatch, x.log
-	// What does not stand is executed again one by one. A launch for one transaction costs
-	// little on the host; to a GPU it would cost more than the transaction.
-	if x.raw.Info().Kind == "host" {
-		o.Referee = x.engine
-	}
+	// The referee stays the CPU engine, on the host device too: its views, at the first
+	// transaction not committed, alternate with those of batches far ahead, and a state table
+	// would have to follow all that is pending between them to and fro (tried: 147 million cells
+	// refreshed instead of 5 million, whole blocks up to 15 times slower).
 	// On the same cores libsecp256k1 is quicker than the kernel; Go's own library is not.
 	if x.raw.Info().Kind == "cuda" || !bench.Cgo {
 		o.Recoverer = x.device
