@@ -28,8 +28,9 @@ type executor struct {
 	engine gpuevm.Engine // runs batches
 	cpu    gpuevm.Engine // the referee, which also takes over
 	device *device.Engine
-	raw    cuda.Device // the engine's
-	says   string      // what was opened, or why not
+	raw    cuda.Device    // the engine's
+	twin   *device.Engine // of the host device: the referee
+	says   string         // what was opened, or why not
 	strict bool
 	errs   io.Writer
 	log    *slog.Logger
@@ -117,7 +118,14 @@ func (x *executor) use(label string, dev cuda.Device) (first time.Duration, err 
 		return 0, errors.Join(fmt.Errorf("%s: %w", label, err), dev.Close())
 	}
 	x.name, x.engine, x.raw = label, x.device, dev
-	return first, nil
+	if dev.Info().Kind != "host" {
+		return first, nil
+	}
+	second, err := cuda.Open(label)
+	if err == nil {
+		x.twin, err = x.device.Twin(second)
+	}
+	return first, err
 }
 
 // openDevice opens a device: of GPUs where no number is given the first that lets itself be
@@ -173,10 +181,13 @@ func (x *executor) options(threads int) hostsched.Options {
 		return o
 	}
 	o.Batch, o.Log = deviceBatch, x.log
-	// The referee stays the CPU engine, on the host device too: its views, at the first
-	// transaction not committed, alternate with those of batches far ahead, and a state table
-	// would have to follow all that is pending between them to and fro (tried: 147 million cells
-	// refreshed instead of 5 million, whole blocks up to 15 times slower).
+	// What does not stand is executed again one by one, which to a GPU would cost a launch each.
+	// The referee needs a state table of its own: its views, at the first transaction not
+	// committed, alternate with those of batches far ahead, and one table would have to follow
+	// all that is pending between them to and fro (tried: blocks up to 15 times slower).
+	if x.twin != nil {
+		o.Referee = x.twin
+	}
 	// On the same cores libsecp256k1 is quicker than the kernel; Go's own library is not.
 	if x.raw.Info().Kind == "cuda" || !bench.Cgo {
 		o.Recoverer = x.device
@@ -192,7 +203,10 @@ func (x *executor) close() error {
 	}
 	stats := x.device.Stats()
 	err := x.device.Close()
-	x.device = nil
+	if x.twin != nil {
+		err = errors.Join(err, x.twin.Close())
+	}
+	x.device, x.twin = nil, nil
 	fmt.Fprintf(x.errs, "gpuevm: %s: %s\n", x.name, stats)
 	if err != nil {
 		fmt.Fprintf(x.errs, "gpuevm: %s: close: %v\n", x.name, err) // all results are there already

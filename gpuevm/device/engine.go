@@ -77,7 +77,7 @@ func (o *Options) fill(info *cuda.Info) {
 // unpacking run side by side, the device itself is used by one batch at a time.
 type Engine struct {
 	options Options
-	count   counters
+	count   *counters
 
 	mu      sync.Mutex
 	machine *machine // nil: to be opened again, or retired
@@ -94,11 +94,20 @@ func New(dev cuda.Device, o Options) (*Engine, error) {
 	if o.CPU == nil {
 		return nil, errors.New("device: no engine to fall back on")
 	}
-	e := &Engine{options: o, info: dev.Info()}
+	e := &Engine{options: o, count: new(counters), info: dev.Info()}
 	e.options.fill(&e.info)
 	var err error
-	e.machine, err = newMachine(dev, &e.options, &e.count)
+	e.machine, err = newMachine(dev, &e.options, e.count)
 	return e, err
+}
+
+// Twin is a second engine, on a device opened again: with a state table of its own, for views
+// that don't come in turn with those of the first, and with the first one's Stats.
+func (e *Engine) Twin(dev cuda.Device) (*Engine, error) {
+	t := &Engine{options: e.options, count: e.count, info: dev.Info()}
+	var err error
+	t.machine, err = newMachine(dev, &t.options, t.count)
+	return t, err
 }
 
 // Info says what the device is.
@@ -244,7 +253,7 @@ func (e *Engine) open() (*machine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reopen: %w", err)
 	}
-	m, err := newMachine(dev, &e.options, &e.count)
+	m, err := newMachine(dev, &e.options, e.count)
 	if err != nil {
 		_ = dev.Close()
 		return nil, err
