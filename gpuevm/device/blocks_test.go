@@ -8,26 +8,13 @@ import (
 	"github.com/gpuevm/gpuevm/bench/source"
 	"github.com/gpuevm/gpuevm/bench/workload"
 	"github.com/gpuevm/gpuevm/fallback"
-	"github.com/gpuevm/gpuevm/gpuevm/cuda"
 	"github.com/gpuevm/gpuevm/gpuevm/device"
 	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
 	"github.com/gpuevm/gpuevm/hostsched"
 	"github.com/gpuevm/gpuevm/statedb"
 )
 
-func openHost(t testing.TB, o device.Options) *device.Engine {
-	dev, err := cuda.OpenHost()
-	if err != nil {
-		t.Skip(err)
-	}
-	o.CPU = fallback.New(0)
-	e, err := device.New(dev, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = e.Close() })
-	return e
-}
+var openHost = device.OpenHost
 
 func processor(e *device.Engine) *hostsched.Processor {
 	return hostsched.New(hostsched.Options{Engine: e, Referee: fallback.New(0), Batch: 4096})

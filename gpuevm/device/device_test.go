@@ -16,6 +16,10 @@ func open(t testing.TB, o Options) *Engine {
 	if err != nil {
 		t.Skip(err)
 	}
+	return engineOn(t, dev, o)
+}
+
+func engineOn(t testing.TB, dev cuda.Device, o Options) *Engine {
 	if o.CPU == nil {
 		o.CPU = fallback.New(0)
 	}
@@ -42,13 +46,7 @@ func openGPU(t testing.TB, o Options) *Engine {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	o.CPU = fallback.New(0)
-	e, err := New(dev, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = e.Close() })
-	return e
+	return engineOn(t, dev, o)
 }
 
 // TestGPU: what must hold on the host must hold on a GPU.
@@ -58,5 +56,8 @@ func TestGPU(t *testing.T) {
 	t.Log(e.Stats())
 }
 
-// OpenGPU is openGPU, for the tests outside.
-var OpenGPU = openGPU
+// The same for the tests outside.
+var (
+	OpenHost = open
+	OpenGPU  = openGPU
+)

@@ -170,7 +170,7 @@ func (e *Engine) execute(ctx context.Context, b *batch) error {
 	}
 	e.count.onDevice.Add(int64(len(b.txs) - len(b.left)))
 	left := e.takeOver(ctx, b)
-	if e.options.Route && left == nil && (err == nil || errors.Is(err, errSmall)) {
+	if e.options.Route && len(b.index) > 0 && left == nil && (err == nil || errors.Is(err, errSmall)) {
 		e.routes.note(len(b.txs), err == nil, time.Since(start), b.gas())
 	}
 	return left
