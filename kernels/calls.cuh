@@ -5,6 +5,9 @@
 #include "precompiles.cuh"
 #include "state.cuh"
 
+// The calls by their opcodes, which decide what they do.
+enum CallOp : u32 { OP_CALL = 0xf1, OP_CALLCODE = 0xf2, OP_DELEGATECALL = 0xf4, OP_STATICCALL = 0xfa };
+
 // Outcome of a frame.
 enum Outcome : u32 { DONE, REVERTED, HALTED, ENTERED };
 
@@ -163,13 +166,13 @@ FN bool is_system(const u8* a) { // params.SystemAddress, 0xff..fe
 
 // begin_call makes a CALL, CALLCODE, DELEGATECALL or STATICCALL by opcode.
 CALL_FN Answer begin_call(Evm& e, u32 op, const Callee& c) {
-  bool by_system = op == 0xf1 && is_system(e.accounts[c.caller].addr);
+  bool by_system = op == OP_CALL && is_system(e.accounts[c.caller].addr);
   if (e.depth > MAX_DEPTH) {
     e.return_size = 0;
     set_error(e, ERR_DEPTH);
     return answer(HALTED, c.gas);
   }
-  if ((op == 0xf1 || op == 0xf2) && !by_system && !covers(e, c.caller, c.value)) {
+  if ((op == OP_CALL || op == OP_CALLCODE) && !by_system && !covers(e, c.caller, c.value)) {
     e.return_size = 0;
     set_error(e, ERR_INSUFFICIENT_BALANCE);
     return answer(HALTED, c.gas);
@@ -177,7 +180,7 @@ CALL_FN Answer begin_call(Evm& e, u32 op, const Callee& c) {
   u32 journal = e.journal_count;
   const u8* addr = e.accounts[c.target].addr;
   bool pre = is_precompile(e.revision, addr);
-  if (op == 0xf1) {
+  if (op == OP_CALL) {
     if (!exists(e, c.target)) {
       if (!pre && e.revision >= SPURIOUS_DRAGON && is_zero(c.value)) {
         e.return_size = 0;
@@ -189,7 +192,7 @@ CALL_FN Answer begin_call(Evm& e, u32 op, const Callee& c) {
       sub_balance(e, c.caller, c.value);
       add_balance(e, c.target, c.value);
     }
-  } else if (op == 0xfa) {
+  } else if (op == OP_STATICCALL) {
     add_balance(e, c.target, u256_zero());
   }
   if (e.stop) return answer(HALTED, 0);

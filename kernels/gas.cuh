@@ -112,8 +112,8 @@ FN bool gas_for_callee(Evm& e, u64 available, u64 base, const u256& asked, u64* 
 // call_base is memory, value transfer and a new account.
 FN bool call_base(Evm& e, u32 op, u64 gas, bool value, u32 target, u64 memory_end, u32 memory_size, u64* cost) {
   if (!memory_cost(memory_end, memory_size, cost)) return inner(e, ERR_GAS_OVERFLOW);
-  if ((op == 0xf1 || op == 0xf2) && value) *cost += 9000;
-  if (op != 0xf1) return true;
+  if ((op == OP_CALL || op == OP_CALLCODE) && value) *cost += 9000;
+  if (op != OP_CALL) return true;
   if (gas < *cost) return inner(e, ERR_OUT_OF_GAS);
   if (e.revision >= SPURIOUS_DRAGON ? value && empty(e, target) : !exists(e, target)) *cost += 25000;
   return true;
@@ -123,7 +123,7 @@ FN bool call_base(Evm& e, u32 op, u64 gas, bool value, u32 target, u64 memory_en
 CALL_FN bool call_gas(Evm& e, u32 op, bool is_static, u64 gas, bool value, u32 target, const u256& asked,
                       u64 memory_end, u32 memory_size, u64* cost, u64* callee) {
   bool prague = e.revision >= PRAGUE;
-  if (prague && op == 0xf1 && is_static && value) return inner(e, ERR_WRITE_PROTECTION);
+  if (prague && op == OP_CALL && is_static && value) return inner(e, ERR_WRITE_PROTECTION);
   u64 access = 0, base, delegated = 0;
   if (e.revision >= BERLIN && !is_warm(e, target)) {
     warm(e, target);
@@ -131,7 +131,7 @@ CALL_FN bool call_gas(Evm& e, u32 op, bool is_static, u64 gas, bool value, u32 t
     if (gas < access) return inner(e, ERR_OUT_OF_GAS);
     gas -= access;
   }
-  if (op == 0xf1 && is_static && value) return inner(e, ERR_WRITE_PROTECTION);
+  if (op == OP_CALL && is_static && value) return inner(e, ERR_WRITE_PROTECTION);
   if (!call_base(e, op, gas, value, target, memory_end, memory_size, &base)) return false;
   u64 unpaid = base;
   if (prague) {

@@ -112,7 +112,7 @@ FN Answer top_call(Evm& e, u32 sender, u64 gas) {
   Callee c = top_callee(e, sender, gas);
   c.self = c.target = account_of(e, e.tx->to);
   if (e.stop) return answer(HALTED, 0);
-  return run_frames(e, begin_call(e, 0xf1, c));
+  return run_frames(e, begin_call(e, OP_CALL, c));
 }
 
 // execute runs an ordinary transaction between its checks and its refunds.
