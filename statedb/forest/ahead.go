@@ -1,0 +1,197 @@
+package forest
+
+import (
+	"bytes"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/gpuevm/gpuevm/gpuevm"
+	"github.com/gpuevm/gpuevm/statedb/mpt"
+)
+
+// ahead is what can be done before the block ends. One goroutine does it, as long as there
+// is something; it takes what it works on with the forest locked, so that nothing of it is
+// under way when somebody else has the lock.
+//
+// Reading nodes that are in memory already would take time from those who execute. So once
+// several chunks of keys in a row needed nothing from the source, only one of eight is
+// looked at, until one does.
+type ahead struct {
+	mu       sync.Mutex
+	running  bool
+	expected []gpuevm.Key
+	settled  []settled
+	calm     int // chunks since one needed the source
+}
+
+type settled struct {
+	diff  *gpuevm.StateDiff
+	later int
+}
+
+const (
+	expectedChunk = 512
+	expectedMost  = 1 << 16 // more are dropped: Root will read their nodes
+	calmAfter     = 4
+	calmSample    = 8
+)
+
+func (a *ahead) waiting() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.expected) + len(a.settled)
+}
+
+// drop forgets what waits: Apply brings all of it.
+func (a *ahead) drop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.expected, a.settled = a.expected[:0], nil
+}
+
+// add queues what give adds, and has somebody see to it.
+func (f *Forest) add(give func(*ahead)) {
+	if f.opt.Partial {
+		return
+	}
+	a := &f.ahead
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	give(a)
+	if !a.running {
+		a.running = true
+		go f.workAhead()
+	}
+}
+
+// Expect names cells that the block will change: their nodes are loaded in the background.
+func (f *Forest) Expect(keys []gpuevm.Key) {
+	f.add(func(a *ahead) {
+		if n := expectedMost - len(a.expected); n < len(keys) {
+			keys = keys[:n]
+		}
+		a.expected = append(a.expected, keys...)
+	})
+}
+
+// Settled hands over accounts that no later transaction of the block is known to change,
+// with absolute values; about later accounts are still to come. The diff is the forest's
+// from then on. Whatever is handed over comes again with Apply.
+func (f *Forest) Settled(d *gpuevm.StateDiff, later int) {
+	f.add(func(a *ahead) { a.settled = append(a.settled, settled{d, later}) })
+}
+
+func (f *Forest) workAhead() {
+	for f.stepAhead() {
+	}
+}
+
+// stepAhead does the next thing there is to do.
+func (f *Forest) stepAhead() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	done, keys := f.ahead.take()
+	switch {
+	case len(done) > 0:
+		f.settle(done)
+	case len(keys) > 0:
+		f.expect(keys)
+	default:
+		return false
+	}
+	return true
+}
+
+func (a *ahead) take() (done []settled, keys []gpuevm.Key) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if done, a.settled = a.settled, nil; len(done) > 0 {
+		return done, nil
+	}
+	n := min(len(a.expected), expectedChunk)
+	keys = slices.Clone(a.expected[:n])
+	a.expected = append(a.expected[:0], a.expected[n:]...)
+	a.running = n > 0
+	return nil, keys
+}
+
+func (f *Forest) settle(done []settled) {
+	for _, d := range done {
+		if f.err == nil {
+			f.err = f.changes.apply(d.diff, true)
+		}
+	}
+	f.stats.Settled += len(f.changes.dirty)
+	_ = f.fold(done[len(done)-1].later) // Root has the error
+}
+
+// expect loads the nodes on the way to some cells. What can't be loaded is for Root to
+// say, if it needs it.
+func (f *Forest) expect(keys []gpuevm.Key) {
+	if f.ahead.calm++; f.ahead.calm > calmAfter && f.ahead.calm%calmSample != 0 || f.err != nil {
+		return
+	}
+	start, before := time.Now(), f.source.loaded.Load()
+	accounts, slots := f.places(keys)
+	if f.accounts.Resolve(accounts) == nil {
+		for owner, items := range slots {
+			f.expectSlots(owner, items)
+		}
+	}
+	if f.source.loaded.Load() != before {
+		f.ahead.calm = 0
+	}
+	f.stats.Load += time.Since(start)
+	f.stats.Early += time.Since(start)
+}
+
+func (f *Forest) expectSlots(owner common.Hash, items []mpt.Item) {
+	t := f.storage[owner]
+	if t == nil {
+		leaf, err := f.accounts.Get(owner)
+		if err != nil || leaf == nil {
+			return
+		}
+		b, err := decodeBody(leaf)
+		if err != nil {
+			return
+		}
+		t = f.arena.New(owner, b.root, f.source)
+		f.storage[owner] = t
+	}
+	_ = t.Resolve(items)
+}
+
+// places are where cells are in the tries, each once and in order.
+func (f *Forest) places(keys []gpuevm.Key) (accounts []mpt.Item, slots map[common.Hash][]mpt.Item) {
+	b := &f.scratch.batch
+	b.Reset()
+	for i := range keys {
+		b.Add(keys[i].Addr[:])
+		if keys[i].Kind == gpuevm.Slot {
+			b.Add(keys[i].Slot[:])
+		}
+	}
+	f.opt.Hasher.Hash(b)
+	slots = make(map[common.Hash][]mpt.Item)
+	n := 0
+	for i := range keys {
+		owner := common.Hash(*b.Digest(n))
+		accounts = append(accounts, mpt.Item{Key: owner, Value: present})
+		if n++; keys[i].Kind == gpuevm.Slot {
+			slots[owner] = append(slots[owner], mpt.Item{Key: *b.Digest(n), Value: present})
+			n++
+		}
+	}
+	for owner := range slots {
+		slots[owner] = ascending(slots[owner])
+	}
+	return ascending(accounts), slots
+}
+
+func ascending(items []mpt.Item) []mpt.Item {
+	slices.SortFunc(items, func(a, b mpt.Item) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	return slices.CompactFunc(items, func(a, b mpt.Item) bool { return a.Key == b.Key })
+}

@@ -1,0 +1,351 @@
+package forest
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/gpuevm/gpuevm/statedb/keccak"
+	"github.com/gpuevm/gpuevm/statedb/mpt"
+)
+
+// scratch is memory that one fold leaves to the next.
+type scratch struct {
+	batch  keccak.Batch
+	ranks  []ranked
+	spare  []ranked
+	items  []mpt.Item
+	values []byte
+	folds  []int32 // accounts with storage to be updated
+	tries  []*mpt.Trie
+}
+
+// Root is the state root after everything applied so far. An error names the account or
+// node; then the forest is good for Undo.
+func (f *Forest) Root() (common.Hash, error) {
+	f.ahead.drop()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.fold(finish); err != nil {
+		return common.Hash{}, err
+	}
+	return f.accounts.Root()
+}
+
+// finish is for fold: no update is to come, hash all.
+const finish = -1
+
+// fold brings the tries up to what was applied. later is how many accounts of the block
+// are still to come, about, or finish.
+func (f *Forest) fold(later int) error {
+	if f.err != nil {
+		return f.err
+	}
+	f.err = f.steps(later)
+	return f.err
+}
+
+func (f *Forest) steps(later int) error {
+	start := time.Now()
+	if err := f.load(); err != nil {
+		return err
+	}
+	loaded := time.Now()
+	if err := f.updateStorage(); err != nil {
+		return err
+	}
+	updated := time.Now()
+	if err := f.arena.Hash(f.scratch.tries); err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
+	hashed := time.Now()
+	if err := f.updateAccounts(); err != nil {
+		return err
+	}
+	end := time.Now()
+	f.stats.Load += loaded.Sub(start)
+	f.stats.Update += updated.Sub(loaded) + end.Sub(hashed)
+	err := f.hashAccounts(later)
+	f.stats.Hash += hashed.Sub(updated) + time.Since(end)
+	if later != finish {
+		f.stats.Early += time.Since(start)
+	}
+	return err
+}
+
+func (f *Forest) hashAccounts(later int) error {
+	if later != finish {
+		return nil // HASHEARLY
+	}
+	_, err := f.accounts.Hash()
+	return err
+}
+
+// load reads the changed accounts that are not known yet from their trie, and puts all
+// changed ones in order.
+func (f *Forest) load() error {
+	c, s := &f.changes, &f.scratch
+	s.batch.Reset()
+	for _, i := range c.dirty {
+		if a := &c.accounts[i]; !a.loaded {
+			s.batch.Add(a.addr[:])
+		}
+	}
+	f.opt.Hasher.Hash(&s.batch)
+	n := 0
+	s.ranks = s.ranks[:0]
+	for _, i := range c.dirty {
+		if a := &c.accounts[i]; !a.loaded {
+			a.hash = *s.batch.Digest(n)
+			n++
+		}
+		s.ranks = append(s.ranks, ranked{index: i})
+	}
+	s.ranks = s.order(s.ranks, f.opt.Workers, func(i int32) *common.Hash { return &c.accounts[i].hash })
+	s.items = s.items[:0]
+	for k, r := range s.ranks {
+		a := &c.accounts[r.index]
+		c.dirty[k] = r.index
+		it := mpt.Item{Key: a.hash, Value: present}
+		if f := &a.fields; f.set[0] && !f.exists {
+			it.Value = nil
+		}
+		s.items = append(s.items, it)
+	}
+	if err := f.accounts.Resolve(s.items); err != nil && !f.opt.Partial {
+		return fmt.Errorf("accounts: %w", err)
+	}
+	for _, i := range c.dirty {
+		if err := f.read(&c.accounts[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var present = []byte{1}
+
+// read reads an account from its trie.
+func (f *Forest) read(a *account) error {
+	if a.loaded {
+		return nil
+	}
+	leaf, err := f.accounts.Get(a.hash)
+	if err == nil && leaf != nil {
+		a.was, err = decodeBody(leaf)
+	}
+	if err != nil {
+		return fmt.Errorf("account %s: %w", a.addr.Hex(), err)
+	}
+	a.is, a.loaded = a.was, true
+	return nil
+}
+
+// updateStorage brings the storage tries of changed accounts up to date, and lists them.
+func (f *Forest) updateStorage() error {
+	c, s := &f.changes, &f.scratch
+	f.sortSlots()
+	s.folds, s.tries = s.folds[:0], s.tries[:0]
+	for _, i := range c.dirty {
+		if a := &c.accounts[i]; a.wiped || a.from < a.to {
+			s.folds = append(s.folds, i)
+			f.open(a)
+			s.tries = append(s.tries, a.trie)
+		}
+	}
+	errs := make([]error, len(s.folds))
+	each(f.opt.Workers, len(s.folds), func(k int) {
+		a := &c.accounts[s.folds[k]]
+		if err := a.updateSlots(s.items[a.from:a.to]); err != nil {
+			errs[k] = fmt.Errorf("storage of account %s: %w", a.addr.Hex(), err)
+		}
+	})
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	f.stats.Slots += len(s.items)
+	c.slots = c.slots[:0]
+	return nil
+}
+
+// open finds an account's storage trie.
+func (f *Forest) open(a *account) {
+	if a.trie == nil {
+		t := f.storage[a.hash]
+		if t == nil {
+			root := a.is.root
+			if !a.is.exists {
+				root = types.EmptyRootHash
+			}
+			t = f.arena.New(a.hash, root, f.source)
+			f.storage[a.hash] = t
+		}
+		a.trie = t
+		f.changes.touched[a.hash] = t
+	}
+}
+
+func (a *account) updateSlots(items []mpt.Item) error {
+	if a.wiped {
+		if err := a.trie.Clear(); err != nil {
+			return err
+		}
+	}
+	exists := a.is.exists
+	if a.fields.set[0] {
+		exists = a.fields.exists
+	}
+	if !exists {
+		return nil
+	}
+	return a.trie.Update(items)
+}
+
+// sortSlots makes items of the slots that were written: account by account in the order of
+// the dirty ones, each in the order of its trie, a slot once, with its last value.
+func (f *Forest) sortSlots() {
+	c, s := &f.changes, &f.scratch
+	s.items, s.values = s.items[:0], s.values[:0]
+	for _, i := range c.dirty {
+		c.accounts[i].from, c.accounts[i].to = 0, 0
+	}
+	if len(c.slots) == 0 {
+		return
+	}
+	f.hashSlots()
+	f.groupSlots()
+	s.values = slices.Grow(s.values, 33*len(s.ranks)) // must not move any more
+	for _, i := range c.dirty {
+		a := &c.accounts[i]
+		group := s.ranks[a.from:a.to]
+		a.from = int32(len(s.items))
+		if len(group) > bucketed {
+			copy(group, s.order(slices.Clone(group), f.opt.Workers, func(k int32) *common.Hash { return &c.slots[k].hash }))
+		} else {
+			group = s.order(group, 1, func(k int32) *common.Hash { return &c.slots[k].hash })
+		}
+		for k, r := range group {
+			w := &c.slots[r.index]
+			if k+1 < len(group) && c.slots[group[k+1].index].hash == w.hash {
+				continue // written again
+			}
+			s.items = append(s.items, mpt.Item{Key: w.hash, Value: f.slotValue(&w.value)})
+		}
+		a.to = int32(len(s.items))
+	}
+}
+
+func (f *Forest) slotValue(v *common.Hash) []byte {
+	if *v == (common.Hash{}) {
+		return nil
+	}
+	start := len(f.scratch.values)
+	f.scratch.values = appendSlot(f.scratch.values, v)
+	return f.scratch.values[start:]
+}
+
+// hashSlots hashes the names of all slots that were written, a part on each core.
+func (f *Forest) hashSlots() {
+	c := &f.changes
+	const part = 1024
+	parts := (len(c.slots) + part - 1) / part
+	each(f.opt.Workers, parts, func(p int) {
+		slots := c.slots[p*part : min((p+1)*part, len(c.slots))]
+		batch := &f.scratch.batch
+		if parts > 1 {
+			batch = new(keccak.Batch)
+		} else {
+			batch.Reset()
+		}
+		for i := range slots {
+			batch.Add(slots[i].slot[:])
+		}
+		f.opt.Hasher.Hash(batch)
+		for i := range slots {
+			slots[i].hash = *batch.Digest(i)
+		}
+	})
+}
+
+// groupSlots lists the writes of each dirty account in scratch.ranks[from:to], but those
+// that a wipe came after.
+func (f *Forest) groupSlots() {
+	c, s := &f.changes, &f.scratch
+	valid := func(k int) *account {
+		if a := &c.accounts[c.slots[k].account]; int32(k) >= a.since {
+			return a
+		}
+		return nil
+	}
+	n := int32(0)
+	for k := range c.slots {
+		if a := valid(k); a != nil {
+			a.to++
+			n++
+		}
+	}
+	at := int32(0)
+	for _, i := range c.dirty {
+		a := &c.accounts[i]
+		a.from, a.to, at = at, at, at+a.to
+	}
+	s.ranks = slices.Grow(s.ranks[:0], int(n))[:n]
+	for k := range c.slots {
+		if a := valid(k); a != nil {
+			s.ranks[a.to] = ranked{index: int32(k)}
+			a.to++
+		}
+	}
+}
+
+// updateAccounts brings the account trie up to date, and makes the dirty accounts clean.
+func (f *Forest) updateAccounts() error {
+	c, s := &f.changes, &f.scratch
+	s.items, s.values = s.items[:0], slices.Grow(s.values[:0], bodySize*len(c.dirty))
+	for _, i := range c.dirty {
+		a := &c.accounts[i]
+		next, err := a.next()
+		if err != nil {
+			return err
+		}
+		if next != a.is {
+			it := mpt.Item{Key: a.hash}
+			if next.exists {
+				start := len(s.values)
+				s.values = next.append(s.values)
+				it.Value = s.values[start:]
+			}
+			s.items = append(s.items, it)
+		}
+		a.is, a.fields, a.dirty, a.wiped, a.since = next, fields{}, false, false, 0
+	}
+	f.stats.Accounts += len(s.items)
+	c.dirty, c.last = c.dirty[:0], -1
+	if err := f.accounts.Update(s.items); err != nil {
+		return fmt.Errorf("accounts: %w", err)
+	}
+	return nil
+}
+
+// next is the account with all that was applied, its storage being up to date.
+func (a *account) next() (body, error) {
+	b := a.fields.on(a.is)
+	if !b.exists {
+		if kind, ghost := b.ghost(); ghost {
+			return b, fmt.Errorf("diff leaves account %s with a %s but without existence", a.addr.Hex(), kind)
+		}
+		return body{}, nil
+	}
+	if a.trie != nil {
+		root, err := a.trie.Root()
+		if err != nil {
+			return b, fmt.Errorf("storage of account %s: %w", a.addr.Hex(), err)
+		}
+		b.root = root
+	}
+	return b, nil
+}
