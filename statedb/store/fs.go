@@ -48,13 +48,19 @@ func (d *disk) must(name string, err error) error {
 	if err == nil || !d.live.Load() && !strings.HasSuffix(name, ".log") {
 		return err
 	}
-	d.once.Do(func() {
-		d.failed.Store(true)
-		d.fail(fmt.Errorf("%s: %w", name, err))
-		close(d.stop)
-	})
+	d.end(fmt.Errorf("%s: %w", name, err))
 	d.freeze()
 	return nil
+}
+
+// end is the end of all writing, and of waiting for Pebble: a goroutine of its own that has
+// given up leaves others waiting for it, in Open too.
+func (d *disk) end(err error) {
+	d.once.Do(func() {
+		d.failed.Store(true)
+		d.fail(err)
+		close(d.stop)
+	})
 }
 
 func (d *disk) freeze() {
@@ -151,6 +157,6 @@ func (l *logger) Fatalf(format string, args ...any) {
 			err = fmt.Errorf("pebble: "+format+"%.0w", append(args, cause)...)
 		}
 	}
-	(*Store)(l).giveUp(err)
+	(*Store)(l).fs.end(err)
 	runtime.Goexit()
 }
