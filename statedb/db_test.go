@@ -125,7 +125,7 @@ func (g *forestry) same(b *grown) {
 // those without a root yet, and closes or crashes in between. Every root is go-ethereum's,
 // and what was acknowledged as durable is there afterwards.
 func TestTree(t *testing.T) {
-	seeds := int64(6)
+	seeds := int64(4)
 	if testing.Short() {
 		seeds = 2
 	}

@@ -30,7 +30,7 @@ type disk struct {
 	once   sync.Once
 	stop   chan struct{} // closed when the disk has failed
 	fail   func(error)
-	live   atomic.Bool // the database is open; before that, only an error of the log is the end
+	live   atomic.Bool // the database is open; before that, files that can't be made are no end
 }
 
 func newDisk(inner vfs.FS, fail func(error)) *disk {
@@ -45,8 +45,8 @@ func (d *disk) must(name string, err error) error {
 	if d.failed.Load() {
 		d.freeze()
 	}
-	if err == nil || !d.live.Load() && !strings.HasSuffix(name, ".log") {
-		return err
+	if err == nil {
+		return nil
 	}
 	d.end(fmt.Errorf("%s: %w", name, err))
 	d.freeze()
@@ -68,6 +68,11 @@ func (d *disk) freeze() {
 }
 
 func (d *disk) file(name string, f vfs.File, err error) (vfs.File, error) {
+	// Who opens a directory that can't be written to is told by Pebble. Not so for tables:
+	// it would try again for ever, before it is open as well.
+	if err != nil && !d.live.Load() && !strings.HasSuffix(name, ".sst") {
+		return nil, err
+	}
 	if err = d.must(name, err); err != nil {
 		return nil, err
 	}
