@@ -15,8 +15,8 @@ import (
 	"github.com/holiman/uint256"
 )
 
-// allocDiff is what makes an allocation out of nothing.
-func allocDiff(alloc types.GenesisAlloc) (*gpuevm.StateDiff, error) {
+// AllocDiff is what makes an allocation out of nothing.
+func AllocDiff(alloc types.GenesisAlloc) (*gpuevm.StateDiff, error) {
 	d := new(gpuevm.StateDiff)
 	for addr, a := range alloc {
 		field := func(kind gpuevm.Kind, value common.Hash) {

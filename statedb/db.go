@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/gpuevm/gpuevm/statedb/forest"
 	"github.com/gpuevm/gpuevm/statedb/mpt"
 	"github.com/gpuevm/gpuevm/statedb/store"
@@ -81,6 +82,25 @@ func (n nodes) Node(owner common.Hash, path []byte, hash common.Hash) ([]byte, e
 }
 
 var _ mpt.Source = nodes{}
+
+// Genesis makes an allocation the first state of an empty database, that of a block of
+// height 0. It must have this root.
+func (db *DB) Genesis(ctx context.Context, hash, root common.Hash, alloc types.GenesisAlloc) error {
+	d, err := AllocDiff(alloc)
+	if err != nil {
+		return err
+	}
+	w, err := db.Begin(common.Hash{})
+	if err != nil {
+		return err
+	}
+	c, err := w.Commit(ctx, Block{Hash: hash, Want: root, Diff: d})
+	if err != nil {
+		return err
+	}
+	_, err = c.Root(ctx)
+	return err
+}
 
 // Store is where the states are.
 func (db *DB) Store() *store.Store { return db.store }

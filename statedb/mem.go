@@ -40,7 +40,7 @@ func NewMem(codes map[common.Hash][]byte) *Mem {
 
 // FromAlloc is the state of an allocation. Every account in it exists, empty ones too.
 func FromAlloc(alloc types.GenesisAlloc) (*Mem, error) {
-	diff, err := allocDiff(alloc)
+	diff, err := AllocDiff(alloc)
 	if err != nil {
 		return nil, err
 	}

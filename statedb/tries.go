@@ -44,7 +44,7 @@ func NewTries(db *triedb.Database, codes *state.CodeDB, root common.Hash) (*Trie
 
 // TriesFromAlloc are the tries of an allocation, in memory.
 func TriesFromAlloc(alloc types.GenesisAlloc) (*Tries, error) {
-	diff, err := allocDiff(alloc)
+	diff, err := AllocDiff(alloc)
 	if err != nil {
 		return nil, err
 	}

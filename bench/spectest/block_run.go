@@ -2,6 +2,7 @@ package spectest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	stdmath "math"
 	"math/big"
@@ -43,8 +44,8 @@ type BlockOutcome struct {
 
 // Run imports the test's blocks into a chain that executes them with our processor. The
 // error says what was not as it must be.
-func (t *BlockTest) Run(o BlockOptions) (*BlockOutcome, error) {
-	out := new(BlockOutcome)
+func (t *BlockTest) Run(o BlockOptions) (out *BlockOutcome, err error) {
+	out = new(BlockOutcome)
 	shared, ok := tests.Forks[t.Network]
 	if !ok {
 		return out, tests.UnsupportedForkError{Name: t.Network}
@@ -58,7 +59,11 @@ func (t *BlockTest) Run(o BlockOptions) (*BlockOutcome, error) {
 		return out, err
 	}
 	defer chain.Stop()
-	watched := newWatchedProcessor(chain, o)
+	watched, err := newWatchedProcessor(chain, t.genesis(&config), o)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, watched.close()) }()
 	chain.SetBlockValidatorAndProcessorForTesting(core.NewBlockValidator(&config, chain), watched)
 	valid, err := t.insert(chain, watched)
 	root := chain.CurrentBlock().Root

@@ -17,16 +17,28 @@ import (
 // block: a test only says that a block is invalid, but it must be so for the same reason.
 type watchedProcessor struct {
 	ours      *hostsched.GethProcessor
+	own       *ownChain // nil: where others do the work
+	skipped   bool      // a block that we leave to go-ethereum, and so all after it
 	serial    *core.StateProcessor
 	delegated bool // tracer or witness: go-ethereum's processor does the work
 	Blocks    Blocks
 	failure   error
 }
 
-func newWatchedProcessor(chain *core.BlockChain, o BlockOptions) *watchedProcessor {
-	w := &watchedProcessor{serial: core.NewStateProcessor(chain), delegated: o.Tracer != nil || o.CrossCheck}
+func newWatchedProcessor(chain *core.BlockChain, genesis *core.Genesis, o BlockOptions) (w *watchedProcessor, err error) {
+	w = &watchedProcessor{serial: core.NewStateProcessor(chain), delegated: o.Tracer != nil || o.CrossCheck}
 	w.ours = hostsched.NewGethProcessor(chain, hostsched.New(o.Processor))
-	return w
+	if !w.delegated {
+		w.own, err = openOwn(chain, genesis, o.Processor)
+	}
+	return w, err
+}
+
+func (w *watchedProcessor) close() error {
+	if w.own == nil {
+		return nil
+	}
+	return w.own.close()
 }
 
 // Process implements core.Processor.
@@ -53,5 +65,18 @@ func (w *watchedProcessor) Process(ctx context.Context, block *types.Block, db *
 	} else {
 		w.failure = fmt.Errorf("%d of %d transactions went through our processor", n, len(block.Transactions()))
 	}
+	w.followOwn(ctx, block, db)
 	return result, nil
+}
+
+// followOwn has our own chain run a block that was found to be fine so far.
+func (w *watchedProcessor) followOwn(ctx context.Context, block *types.Block, db *state.StateDB) {
+	config := w.own.chain.Config()
+	if w.skipped = w.skipped || config.IsAmsterdam(block.Number(), block.Time()); w.skipped || w.failure != nil {
+		return
+	}
+	root := db.IntermediateRoot(config.Rules(block.Number(), block.Difficulty().Sign() == 0, block.Time()))
+	if err := w.own.follow(ctx, block, root); err != nil {
+		w.failure = fmt.Errorf("on our own store: %w", err)
+	}
 }

@@ -3,6 +3,7 @@ package spectest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -15,6 +16,7 @@ import (
 	"github.com/gpuevm/gpuevm/gpuevm/enginetest/specfile"
 	"github.com/gpuevm/gpuevm/hostsched"
 	"github.com/gpuevm/gpuevm/statedb"
+	"github.com/gpuevm/gpuevm/statedb/forest"
 )
 
 // StateOutcome is what a subtest led to.
@@ -36,35 +38,64 @@ func RunState(ctx context.Context, engine gpuevm.Engine, t *specfile.StateTest, 
 	}
 	pre := state.ViewRoot()
 	out := &StateOutcome{Root: pre, State: state}
-	result, failed, err := transition(ctx, engine, c, state)
+	result, diff, failed, err := transition(ctx, engine, c, state)
 	if err != nil {
 		return out, err
 	}
 	var logs []*types.Log
 	if failed == nil {
 		out.GasUsed, logs = result.GasUsed, result.Logs
-		if out.Root, err = state.Root(); err != nil {
+		if out.Root, err = rootAfter(state, t.Pre, diff); err != nil {
 			return out, err
 		}
 	}
 	return out, c.Judge(failed, pre, out.Root, logs)
 }
 
-// transition applies the transaction and folds what it changes into the state. failed is
-// the transaction's own error; err means that nobody knows.
-func transition(ctx context.Context, engine gpuevm.Engine, c *specfile.StateCase, state *statedb.Tries) (result *gpuevm.Result, failed, err error) {
+// rootAfter is the root of a state with a diff folded in: by go-ethereum's tries, and by
+// ours, which begin with an allocation, keep it as nodes, and read from there what they need.
+func rootAfter(state *statedb.Tries, alloc types.GenesisAlloc, diff *gpuevm.StateDiff) (root common.Hash, err error) {
+	if err := state.Apply(diff); err != nil {
+		return root, err
+	}
+	if root, err = state.Root(); err != nil {
+		return root, err
+	}
+	first, err := statedb.AllocDiff(alloc)
+	if err != nil {
+		return root, err
+	}
+	nodes, at := forest.NewNodes(), common.Hash{}
+	for _, d := range []*gpuevm.StateDiff{first, diff} {
+		f := forest.New(forest.Options{Workers: 1, Readers: 1}, at, nodes)
+		if err = f.Apply(d); err == nil {
+			at, err = f.Root()
+		}
+		if err = errors.Join(err, f.Collect(nodes.Keep)); err != nil {
+			return root, fmt.Errorf("our tries: %w", err)
+		}
+	}
+	if at != root {
+		return root, fmt.Errorf("our tries have root %s, go-ethereum's %s", at.Hex(), root.Hex())
+	}
+	return root, nil
+}
+
+// transition executes the transaction. failed is its own error; err means that nobody
+// knows.
+func transition(ctx context.Context, engine gpuevm.Engine, c *specfile.StateCase, state gpuevm.StateView) (result *gpuevm.Result, diff *gpuevm.StateDiff, failed, err error) {
 	if c.Refused != nil {
-		return nil, c.Refused, nil
+		return nil, nil, c.Refused, nil
 	}
 	fault := faultyEngine{Engine: engine}
-	result, diff, failed := hostsched.Transition(ctx, &fault, c.Env, c.Tx, state)
+	result, diff, failed = hostsched.Transition(ctx, &fault, c.Env, c.Tx, state)
 	if fault.err != nil {
-		return nil, nil, fault.err
+		return nil, nil, nil, fault.err
 	}
 	if failed != nil {
-		return nil, failed, nil
+		return nil, nil, failed, nil
 	}
-	return result, nil, state.Apply(diff)
+	return result, diff, nil, nil
 }
 
 // faultyEngine tells a batch that could not be run from a transaction that is invalid: a
