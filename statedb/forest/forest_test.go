@@ -61,7 +61,7 @@ func TestBlocks(t *testing.T) {
 		}
 		for _, workers := range []int{1, 2, 8} {
 			t.Run(fmt.Sprintf("%s-%d", name, workers), func(t *testing.T) {
-				follow(t, forest.Options{Hasher: hasher, Workers: workers, Limit: 40_000}, int64(workers), 120)
+				follow(t, forest.Options{Hasher: hasher, Workers: workers, Limit: 40_000}, int64(workers), 50)
 			})
 		}
 	}
