@@ -170,7 +170,7 @@ func fromScratch(t *testing.T, m *statedb.Mem) (n int) {
 
 var errGone = errors.New("disk is gone")
 
-type failing struct{ after int }
+type failing struct{}
 
 func (f *failing) Node(common.Hash, []byte, common.Hash) ([]byte, error) { return nil, errGone }
 

@@ -21,6 +21,9 @@ import (
 // again at once and for ever, a hundred thousand times a second where the disk is full.
 // Who can make room on a full disk wraps Options.FS in vfs.OnDiskFull.
 //
+// That goes for opening too, where Pebble would wait for a flush that can't succeed, or
+// clean up after itself while its collector of statistics still runs, and panic.
+//
 // And Pebble creates the marker that names a manifest before the directory that has the
 // manifest is synced: a file system that writes directory entries in any order may keep
 // the one without the other. The crash tests found that; the directory is synced first.
@@ -30,7 +33,6 @@ type disk struct {
 	once   sync.Once
 	stop   chan struct{} // closed when the disk has failed
 	fail   func(error)
-	live   atomic.Bool // the database is open; before that, files that can't be made are no end
 }
 
 func newDisk(inner vfs.FS, fail func(error)) *disk {
@@ -68,11 +70,6 @@ func (d *disk) freeze() {
 }
 
 func (d *disk) file(name string, f vfs.File, err error) (vfs.File, error) {
-	// Who opens a directory that can't be written to is told by Pebble. Not so for tables:
-	// it would try again for ever, before it is open as well.
-	if err != nil && !d.live.Load() && !strings.HasSuffix(name, ".sst") {
-		return nil, err
-	}
 	if err = d.must(name, err); err != nil {
 		return nil, err
 	}

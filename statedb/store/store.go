@@ -102,7 +102,6 @@ func (s *Store) openDisk() error {
 	}
 	return s.guard(func() (err error) {
 		s.db, err = pebble.Open(s.dir, o)
-		s.fs.live.Store(err == nil)
 		if err != nil && errors.Is(err, pebble.ErrCorruption) {
 			err = fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
