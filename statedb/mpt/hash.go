@@ -27,6 +27,7 @@ type hashing struct {
 	work   int     // items below levels[0]
 	batch  keccak.Batch
 	tops   []top // for nodes whose parent someone else writes
+	point  commitPoint
 }
 
 // job is a node to be hashed, and where its hash goes.
@@ -61,7 +62,7 @@ func (a *Arena) Hash(tries []*Trie) error {
 		}
 		if t.stale {
 			dirty = append(dirty, t)
-			work += t.pending
+			work += t.work()
 		}
 	}
 	if work < forkHash || len(dirty) == 1 || cap(a.cores) == 0 {
@@ -79,7 +80,7 @@ func (a *Arena) hashShares(tries []*Trie, work int) {
 	for len(tries) > 0 {
 		n, sum := 0, 0
 		for n < len(tries) && sum < share {
-			sum += tries[n].pending
+			sum += tries[n].work()
 			n++
 		}
 		run := tries[:n]
@@ -104,11 +105,11 @@ func (a *Arena) hashTries(tries []*Trie) {
 	}
 	g := a.gather(len(tries))
 	for i, t := range tries {
-		g.visit(t.root, 0, 0, i, t.pending)
+		g.visit(job{node: t.root, nibble: uint32(i)}, nil, t.work())
 	}
 	g.flush()
 	for i, t := range tries {
-		t.hash, t.stale, t.pending = common.Hash(g.tops[i].slot), false, 0
+		t.hash, t.stale, t.pending, t.waiting = common.Hash(g.tops[i].slot), false, 0, 0
 	}
 	a.done(g)
 }
@@ -124,6 +125,7 @@ func (a *Arena) gather(tops int) *hashing {
 		g = &hashing{arena: a}
 	}
 	g.tops = append(g.tops[:0], make([]top, tops)...)
+	g.point = commitPoint{}
 	return g
 }
 
@@ -133,36 +135,57 @@ func (a *Arena) done(g *hashing) {
 	a.mu.Unlock()
 }
 
-// visit has a sub-trie hashed, sooner or later. Work is about how many items changed it.
-// The result is its height among those above the sub-tries that are swept, 0 for one of
-// these.
-func (g *hashing) visit(r, parent ref, depth, nibble, work int) int {
+// visit has a sub-trie hashed, sooner or later, or what is final of it. Work is about how
+// many items changed it, known are the keys below it that will change still. The result is
+// its height among those above the sub-tries that are swept, 0 for one of these. What is
+// above a node that is not final is not final either, and its height means nothing.
+func (g *hashing) visit(j job, known []common.Hash, work int) int {
 	a := g.arena
-	h := a.head(r)
-	j := job{node: r, parent: parent, nibble: uint32(nibble), depth: uint8(depth)}
-	if work <= sweepWork || h.stale == 0 {
+	h := a.head(j.node)
+	final := g.point.passed(int(j.depth), known)
+	switch {
+	case final && (work <= sweepWork || h.stale == 0):
 		g.levels = push(g.levels, 0, j)
 		if g.work += max(work, 1); g.work >= sweepWork {
 			g.sweep()
 		}
 		return 0
+	case !final && g.point.idle(h):
+		return 0
 	}
 	height := 0
 	switch {
 	case h.kind == extNode:
-		height = 1 + g.visit(a.ext(r).child, r, int(h.end), 0, work)
-	case cap(a.cores) > 0:
-		height = 1 + g.fork(r, depth, work)
+		e := a.ext(j.node)
+		known = below(known, &e.key, int(h.end))
+		height = 1 + g.visit(job{node: e.child, parent: j.node, depth: h.end}, known, work)
+	case work > sweepWork && cap(a.cores) > 0:
+		height = 1 + g.fork(&j, known, work)
 	default:
-		b := a.branch(r)
-		share := work / bits.OnesCount16(b.stale)
-		for m := b.stale; m != 0; m &= m - 1 {
-			n := bits.TrailingZeros16(m)
-			height = max(height, 1+g.visit(b.refs[b.rank(n)], r, depth+1, n, share))
-		}
+		height = 1 + g.each(&j, known, work)
 	}
-	g.upper = push(g.upper, height, j)
+	if final {
+		g.upper = push(g.upper, height, j)
+	} else {
+		h.waits = len(known) == 0
+	}
 	return height
+}
+
+// each visits the stale children of a branch.
+func (g *hashing) each(j *job, known []common.Hash, work int) (height int) {
+	b := g.arena.branch(j.node)
+	work /= bits.OnesCount16(b.stale)
+	for m := b.stale; m != 0; m &= m - 1 {
+		n := bits.TrailingZeros16(m)
+		part := belowNibble(known, int(j.depth), n)
+		height = max(height, g.visit(j.child(b, n), part, work))
+	}
+	return height
+}
+
+func (j *job) child(b branch, n int) job {
+	return job{node: b.refs[b.rank(n)], parent: j.node, nibble: uint32(n), depth: j.depth + 1}
 }
 
 func push(levels [][]job, level int, j job) [][]job {
@@ -173,31 +196,39 @@ func push(levels [][]job, level int, j job) [][]job {
 	return levels
 }
 
-// fork has other goroutines hash children of a branch completely. They don't write the
-// branch: its masks are for one goroutine.
-func (g *hashing) fork(r ref, depth, work int) int {
+// fork is each with other goroutines. They don't write the branch: its masks are for one
+// goroutine.
+func (g *hashing) fork(j *job, known []common.Hash, work int) (height int) {
 	var (
 		wg     sync.WaitGroup
 		tops   [16]top
 		others uint16
-		height int
-		b      = g.arena.branch(r)
+		b      = g.arena.branch(j.node)
 	)
 	stale := b.stale
 	work /= bits.OnesCount16(stale)
 	for m := stale; m != 0; m &= m - 1 {
 		n := bits.TrailingZeros16(m)
-		child := b.refs[b.rank(n)]
-		if m&(m-1) == 0 || work < forkPart || !take(g.arena.cores) {
-			height = max(height, g.visit(child, r, depth+1, n, work))
+		child, part := j.child(b, n), belowNibble(known, int(j.depth), n)
+		final := g.point.passed(int(child.depth), part)
+		if !final && g.point.idle(g.arena.head(child.node)) {
 			continue
 		}
-		others |= 1 << n
+		if m&(m-1) == 0 || work < forkPart || !take(g.arena.cores) {
+			height = max(height, g.visit(child, part, work))
+			continue
+		}
+		if final {
+			others |= 1 << n
+		}
+		child.parent, child.nibble = 0, 0
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			o := g.arena.gather(1)
-			o.visitAt(child, depth+1, work)
+			o.point = g.point
+			o.visit(child, part, work)
+			o.flush()
 			tops[n] = o.tops[0]
 			g.arena.done(o)
 			<-g.arena.cores
@@ -206,14 +237,9 @@ func (g *hashing) fork(r ref, depth, work int) int {
 	wg.Wait()
 	for m := others; m != 0; m &= m - 1 {
 		n := bits.TrailingZeros16(m)
-		g.arena.fill(r, n, &tops[n].slot, tops[n].embed)
+		g.arena.fill(j.node, n, &tops[n].slot, tops[n].embed)
 	}
 	return height
-}
-
-func (g *hashing) visitAt(r ref, depth, work int) {
-	g.visit(r, 0, depth, 0, work)
-	g.flush()
 }
 
 // flush hashes all that was visited.
@@ -256,10 +282,9 @@ func (g *hashing) below(level int, j *job) {
 	b := a.branch(j.node)
 	prefetch(unsafe.Pointer(&b.slots[0]), uintptr(len(b.slots)+1)/2)
 	for m := b.stale; m != 0; m &= m - 1 {
-		n := bits.TrailingZeros16(m)
-		c := b.refs[b.rank(n)]
-		prefetch(a.at(c), 3)
-		g.levels = push(g.levels, level, job{node: c, parent: j.node, nibble: uint32(n), depth: j.depth + 1})
+		c := j.child(b, bits.TrailingZeros16(m))
+		prefetch(a.at(c.node), 3)
+		g.levels = push(g.levels, level, c)
 	}
 }
 

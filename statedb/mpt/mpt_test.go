@@ -22,6 +22,9 @@ func (w *world) round(r *rand.Rand, s *style, n int) {
 			}
 		}
 		w.update(batch)
+		if r.Intn(2) == 0 {
+			w.anyEarly(r, s)
+		}
 	}
 	switch r.Intn(20) {
 	case 0:

@@ -18,9 +18,9 @@ const (
 // nibble n (an extension's only child has bit 0).
 type head struct {
 	kind   uint8
-	end    uint8 // extension: the depth of its child
-	stored bool  // the store has a record at this node's path (perhaps of another node)
-	_      uint8
+	end    uint8  // extension: the depth of its child
+	stored bool   // the store has a record at this node's path (perhaps of another node)
+	waits  bool   // all that is stale below it is above Trie.floor: see HashEarly
 	epoch  uint32 // when last touched
 	mask   uint16 // branch: which children there are. Leaf: length of the value
 	embed  uint16 // children whose slot has their encoding, of less than 32 bytes

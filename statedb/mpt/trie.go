@@ -38,8 +38,11 @@ type Trie struct {
 	unsent    bool
 	wiped     bool // all records of the store are void
 	gone      []place
-	pending   int // items since the last Hash: how much work there is
-	unwritten int // and since the last Collect
+	pending   int // items since the last Hash or HashEarly: how much work there is
+	waiting   int // and about how many nodes HashEarly left
+	floor     int // of the last HashEarly
+	promised  int // keys it was told
+	unwritten int // items since the last Collect
 	size      int64
 	err       error
 }

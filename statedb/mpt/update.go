@@ -30,7 +30,7 @@ func (w *worker) apply(r ref, depth int, items []Item) (out ref, changed bool, e
 
 func (w *worker) applyNode(r ref, depth int, items []Item) (out ref, changed bool, err error) {
 	h := w.head(r)
-	h.epoch = w.now
+	h.epoch, h.waits = w.now, false
 	stored := h.stored
 	switch h.kind {
 	case leafNode:
