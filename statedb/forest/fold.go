@@ -77,7 +77,7 @@ func (f *Forest) steps(later int) error {
 
 func (f *Forest) hashAccounts(later int) error {
 	if later != finish {
-		return nil // HASHEARLY
+		return f.accounts.HashEarly(nil, later)
 	}
 	_, err := f.accounts.Hash()
 	return err
