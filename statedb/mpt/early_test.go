@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -90,11 +91,11 @@ func (w *world) anyEarly(r *rand.Rand, s *style) {
 // counter counts the hashes that a hasher makes.
 type counter struct {
 	keccak.Hasher
-	n int
+	n atomic.Int64
 }
 
 func (c *counter) Hash(b *keccak.Batch) {
-	c.n += b.Len()
+	c.n.Add(int64(b.Len()))
 	c.Hasher.Hash(b)
 }
 
@@ -115,7 +116,8 @@ func TestPromisesKept(t *testing.T) {
 					v.update(first)
 					v.hash()
 				}
-				early.n, late.n = 0, 0
+				early.n.Store(0)
+				late.n.Store(0)
 				order := r.Perm(len(block))
 				for part := range parts {
 					var batch, rest []Item
@@ -130,14 +132,15 @@ func TestPromisesKept(t *testing.T) {
 					twin.update(batch)
 					w.early(keysOf(rest), 0)
 				}
-				before := early.n
+				before := early.n.Load()
 				w.hash()
 				twin.hash()
-				if early.n != late.n {
-					t.Fatalf("%d nodes hashed, %d without hashing early", early.n, late.n)
+				all, want := early.n.Load(), late.n.Load()
+				if all != want {
+					t.Fatalf("%d nodes hashed, %d without hashing early", all, want)
 				}
-				if early.n-before > 17 {
-					t.Errorf("%d nodes are left to Hash", early.n-before)
+				if all-before > 17 {
+					t.Errorf("%d nodes are left to Hash", all-before)
 				}
 			}
 		})
@@ -163,7 +166,8 @@ func TestPromisedNumber(t *testing.T) {
 		v.update(first)
 		v.hash()
 	}
-	early.n, late.n = 0, 0
+	early.n.Store(0)
+	late.n.Store(0)
 	const parts, size = 20, 100
 	for part := range parts {
 		batch := draw(size)
@@ -171,12 +175,13 @@ func TestPromisedNumber(t *testing.T) {
 		twin.update(batch)
 		w.early(nil, size*(parts-1-part))
 	}
-	before := early.n
+	before := early.n.Load()
 	w.hash()
 	twin.hash()
-	extra, left := early.n-late.n, early.n-before
-	t.Logf("%d nodes hashed early, %d of them again, %d by Hash; %d in all without", before, extra, left, late.n)
-	if extra*10 > before || left > 17 || before < late.n/2 {
+	all, want := early.n.Load(), late.n.Load()
+	extra, left := all-want, all-before
+	t.Logf("%d nodes hashed early, %d of them again, %d by Hash; %d in all without", before, extra, left, want)
+	if extra*10 > before || left > 17 || before < want/2 {
 		t.Errorf("%d nodes hashed early, %d of them again, %d by Hash", before, extra, left)
 	}
 }

@@ -206,7 +206,7 @@ func (g *hashing) fork(j *job, known []common.Hash, work int) (height int) {
 		b      = g.arena.branch(j.node)
 	)
 	stale := b.stale
-	work /= bits.OnesCount16(stale)
+	share := work / bits.OnesCount16(stale)
 	for m := stale; m != 0; m &= m - 1 {
 		n := bits.TrailingZeros16(m)
 		child, part := j.child(b, n), belowNibble(known, int(j.depth), n)
@@ -214,8 +214,8 @@ func (g *hashing) fork(j *job, known []common.Hash, work int) (height int) {
 		if !final && g.point.idle(g.arena.head(child.node)) {
 			continue
 		}
-		if m&(m-1) == 0 || work < forkPart || !take(g.arena.cores) {
-			height = max(height, g.visit(child, part, work))
+		if m&(m-1) == 0 || share < forkPart || !take(g.arena.cores) {
+			height = max(height, g.visit(child, part, share))
 			continue
 		}
 		if final {
@@ -227,7 +227,7 @@ func (g *hashing) fork(j *job, known []common.Hash, work int) (height int) {
 			defer wg.Done()
 			o := g.arena.gather(1)
 			o.point = g.point
-			o.visit(child, part, work)
+			o.visit(child, part, share)
 			o.flush()
 			tops[n] = o.tops[0]
 			g.arena.done(o)
