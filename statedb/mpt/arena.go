@@ -56,6 +56,8 @@ type Arena struct {
 	end     ref
 	workers []*worker // idle ones, with their heaps
 	hashers []*hashing
+
+	collectings []*collecting
 }
 
 // NewArena is an arena without nodes.
@@ -203,6 +205,8 @@ type worker struct {
 	fronts [2][]front
 	value  []byte // scratch
 	path   [64]byte
+	fans   [64]fan // one at each depth, where a branch is being worked on
+	got    []Item  // scratch of GetBatch
 	loaded checking
 }
 

@@ -3,8 +3,10 @@ package mpt
 import (
 	"fmt"
 	"math/rand"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/trie"
@@ -78,6 +80,100 @@ func each(tries []*trie.Trie, f func(i int)) {
 				f(i)
 			}
 		}()
+	}
+	wg.Wait()
+}
+
+// small are storage tries of all sizes, hashed and collected, and blocks that change the
+// same one to three slots of each, in turns.
+func small(n int, a *Arena) (tries []*Trie, blocks [2][][]Item) {
+	r := rand.New(rand.NewSource(1))
+	for i := range n {
+		items := make([]Item, 1+r.Intn(1<<r.Intn(11)))
+		for j := range items {
+			r.Read(items[j].Key[:])
+			items[j].Value = slotValue(r)
+		}
+		t := a.New(common.Hash{byte(i), byte(i >> 8)}, common.Hash{}, blobs{})
+		_ = t.Update(sorted(items))
+		tries = append(tries, t)
+		var keys []common.Hash
+		for range 1 + r.Intn(3) {
+			keys = append(keys, items[r.Intn(len(items))].Key)
+		}
+		for b := range blocks {
+			var batch []Item
+			for _, key := range keys {
+				batch = append(batch, Item{key, append(bytesOf(r, 31), byte(b))})
+			}
+			blocks[b] = append(blocks[b], sorted(batch))
+		}
+	}
+	_ = a.Hash(tries)
+	for _, t := range tries {
+		_ = t.Collect(func(*Change) error { return nil })
+	}
+	return tries, blocks
+}
+
+// BenchmarkSmall says what a storage trie with one to three changed slots costs, apart
+// from its nodes. Update runs on one core, and then on several goroutines at once, as the
+// store has it.
+func BenchmarkSmall(b *testing.B) {
+	const n = 10_000
+	tries, blocks := small(n, NewArena(config(b)))
+	keys := make([][]common.Hash, n)
+	for i, batch := range blocks[0] {
+		keys[i] = keysOf(batch)
+	}
+	steps := []struct {
+		name string
+		do   func(i int, batch []Item) error
+	}{
+		{"resolve", func(i int, batch []Item) error { return tries[i].Resolve(batch) }},
+		{"get", func(i int, _ []Item) error { return tries[i].GetBatch(keys[i], func(int, []byte) {}) }},
+		{"update", func(i int, batch []Item) error { return tries[i].Update(batch) }},
+		{"hash", nil},
+		{"collect", func(i int, _ []Item) error { return tries[i].Collect(func(*Change) error { return nil }) }},
+	}
+	for _, at := range []int{1, 8} {
+		b.Run(fmt.Sprintf("goroutines=%d", at), func(b *testing.B) {
+			times, allocs := make([]float64, len(steps)), make([]float64, len(steps))
+			rounds := 0
+			for b.Loop() {
+				rounds++
+				for k, step := range steps {
+					var before, after runtime.MemStats
+					runtime.ReadMemStats(&before)
+					start := time.Now()
+					if step.do == nil {
+						must(b, tries[0].arena.Hash(tries))
+					} else {
+						shared(at, n, func(i int) { must(b, step.do(i, blocks[rounds%2][i])) })
+					}
+					times[k] += float64(time.Since(start).Nanoseconds()) / n
+					runtime.ReadMemStats(&after)
+					allocs[k] += float64(after.Mallocs-before.Mallocs) / n
+				}
+			}
+			b.ReportMetric(0, "ns/op")
+			for k, step := range steps {
+				b.ReportMetric(times[k]/float64(rounds), step.name+"-ns")
+				b.ReportMetric(allocs[k]/float64(rounds), step.name+"-allocs")
+			}
+		})
+	}
+}
+
+// shared runs f for all indices, in several goroutines, each with every so-manieth.
+func shared(goroutines, n int, f func(i int)) {
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Go(func() {
+			for i := g; i < n; i += goroutines {
+				f(i)
+			}
+		})
 	}
 	wg.Wait()
 }

@@ -27,7 +27,9 @@ func (t *Trie) Collect(emit func(*Change) error) error {
 	if !t.unsent {
 		return nil
 	}
-	c := collecting{t: t, a: t.arena, emit: emit, change: Change{Owner: t.owner}}
+	c := t.arena.collecting()
+	c.t, c.a, c.emit, c.change = t, t.arena, emit, Change{Owner: t.owner}
+	defer c.done()
 	return t.fail(c.run())
 }
 
@@ -43,12 +45,36 @@ type collecting struct {
 	fronts [2][]ref
 }
 
+func (a *Arena) collecting() *collecting {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := len(a.collectings)
+	if n == 0 {
+		return new(collecting)
+	}
+	c := a.collectings[n-1]
+	a.collectings = a.collectings[:n-1]
+	return c
+}
+
+// done leaves the memory to another.
+func (c *collecting) done() {
+	a := c.a
+	c.t, c.a, c.emit, c.warmed = nil, nil, nil, false
+	c.path = c.path[:0]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.collectings = append(a.collectings, c)
+}
+
 func (c *collecting) run() error {
 	t := c.t
 	if t.wiped {
-		if err := c.emit(&Change{Owner: t.owner, All: true}); err != nil {
+		c.change.All = true
+		if err := c.emit(&c.change); err != nil {
 			return err
 		}
+		c.change.All = false
 	}
 	c.sortGone()
 	if t.root != 0 {

@@ -21,6 +21,13 @@ type fan struct {
 	changed uint16
 }
 
+// fan is for the branch at a depth. It is on no stack: goroutines may write it.
+func (w *worker) fan(depth int, parent ref) *fan {
+	f := &w.fans[depth]
+	*f = fan{parent: parent}
+	return f
+}
+
 type step func(w *worker, f *fan, n, depth int, items []Item) error
 
 // fanOut splits a run of items by their nibble at depth and does each part, in several

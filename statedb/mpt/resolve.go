@@ -18,16 +18,24 @@ func (t *Trie) Resolve(batch []Item) error {
 	defer w.dismiss()
 	err := w.loadRoot()
 	if err == nil && t.root != 0 {
-		err = w.resolve(t.root, 0, batch)
+		err = w.descend(t.root, 0, batch, false)
 	}
 	return w.finish(err)
 }
 
-func (w *worker) resolve(r ref, depth int, items []Item) error {
+// descend loads what is on the way to the items below r. To read, it also fills in their
+// values; otherwise it also loads what will be needed next to them.
+func (w *worker) descend(r ref, depth int, items []Item, read bool) error {
+	if len(items) <= warmRun && w.probe(r, depth, items, read) {
+		return nil
+	}
 	h := w.head(r)
 	h.epoch = w.now
 	switch h.kind {
 	case leafNode:
+		if read {
+			w.leaf(r).giveTo(items)
+		}
 		return nil
 	case extNode:
 		e := w.ext(r)
@@ -39,34 +47,44 @@ func (w *worker) resolve(r ref, depth int, items []Item) error {
 		if err := w.loadChild(&e.child, &e.key, end, &e.slot); err != nil {
 			return err
 		}
-		return w.resolve(e.child, end, items)
+		return w.descend(e.child, end, items, read)
 	}
-	f := fan{parent: r}
-	if err := w.fanReads(&f, depth, items); err != nil {
+	f := w.fan(depth, r)
+	if read {
+		return w.fanReads(f, depth, items, (*worker).getPart)
+	}
+	if err := w.fanReads(f, depth, items, (*worker).resolvePart); err != nil {
 		return err
 	}
-	return w.resolveSibling(&f, depth, items)
+	return w.resolveSibling(f, depth, items)
 }
 
-func (w *worker) fanReads(f *fan, depth int, items []Item) error {
+func (w *worker) fanReads(f *fan, depth int, items []Item, part step) error {
 	if len(items) >= readRun && len(w.reads) < cap(w.reads) {
-		return w.fork(f, depth, items, (*worker).resolvePart, w.reads, 1)
+		return w.fork(f, depth, items, part, w.reads, 1)
 	}
-	return w.fanOut(f, depth, items, (*worker).resolvePart)
+	return w.fanOut(f, depth, items, part)
 }
 
-func (w *worker) resolvePart(f *fan, n, depth int, items []Item) error {
+// loadPart loads the child of a branch that items go to, 0 if there is none.
+func (w *worker) loadPart(f *fan, n, depth int, items []Item) (ref, error) {
 	h := w.head(f.parent)
 	if !h.has(n) {
-		return nil
+		return 0, nil
 	}
 	b := w.branch(f.parent)
 	i := h.rank(n)
-	if err := w.loadChild(&b.refs[i], &items[0].Key, depth+1, &b.slots[i]); err != nil {
+	err := w.loadChild(&b.refs[i], &items[0].Key, depth+1, &b.slots[i])
+	return b.refs[i], err
+}
+
+func (w *worker) resolvePart(f *fan, n, depth int, items []Item) error {
+	r, err := w.loadPart(f, n, depth, items)
+	if err != nil || r == 0 {
 		return err
 	}
 	f.hit[n] = !anyLiving(items) // perhaps nothing stays here
-	return w.resolve(b.refs[i], depth+1, items)
+	return w.descend(r, depth+1, items, false)
 }
 
 func anyLiving(items []Item) bool {
@@ -78,15 +96,23 @@ func anyLiving(items []Item) bool {
 	return false
 }
 
-// resolveSibling loads the one child that no item goes to, when all others may vanish.
+// sibling is the one child of a branch that no item goes to, when all others may vanish.
 // That is a guess, made for speed: what a witness lacks here may not be needed.
+func sibling(mask, seen, vanish uint16) (n int, is bool) {
+	left := mask &^ vanish
+	if vanish == 0 || left == 0 || left&(left-1) != 0 || left&seen != 0 || seen&^mask != 0 {
+		return 0, false
+	}
+	return bits.TrailingZeros16(left), true
+}
+
+// resolveSibling loads the sibling; f.changed are the children that may vanish.
 func (w *worker) resolveSibling(f *fan, depth int, items []Item) error {
 	b := w.branch(f.parent)
-	left := b.mask &^ f.changed // f.changed: may vanish
-	if f.changed == 0 || left == 0 || left&(left-1) != 0 || left&f.seen != 0 || f.seen&^b.mask != 0 {
+	n, is := sibling(b.mask, f.seen, f.changed)
+	if !is {
 		return nil
 	}
-	n := bits.TrailingZeros16(left)
 	key := items[0].Key
 	setNibble(&key, depth, n)
 	if i := b.rank(n); b.refs[i] == 0 {

@@ -79,8 +79,8 @@ func (w *worker) build(items []Item, depth int) ref {
 	}
 	key := &items[0].Key
 	at := prefix(key, &items[len(items)-1].Key)
-	var f fan
-	if err := w.fanOut(&f, at, items, (*worker).buildPart); err != nil {
+	f := w.fan(at, 0)
+	if err := w.fanOut(f, at, items, (*worker).buildPart); err != nil {
 		return 0 // not reached: building reads nothing
 	}
 	r := w.newBranch(f.seen)
@@ -261,8 +261,8 @@ func (w *worker) loadChild(child *ref, key *common.Hash, depth int, hash *slot) 
 }
 
 func (w *worker) applyBranch(r ref, depth int, items []Item) (ref, bool, error) {
-	f := fan{parent: r}
-	err := w.fanOut(&f, depth, items, (*worker).applyPart)
+	f := w.fan(depth, r)
+	err := w.fanOut(f, depth, items, (*worker).applyPart)
 	if f.changed == 0 {
 		return r, false, err
 	}

@@ -80,6 +80,9 @@ func (w *worker) finish(err error) error {
 }
 
 func isWrong(err error) bool {
+	if err == nil {
+		return false // the variable below is not on the stack
+	}
 	var wrong *WrongNodeError
 	return errors.As(err, &wrong)
 }
