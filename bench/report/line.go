@@ -34,6 +34,8 @@ type Line struct {
 	Threads  int    `json:"threads"`
 
 	Stage *Stages `json:"stage_ms,omitempty"`
+	Trie  *Trie   `json:"trie_ms,omitempty"` // nil where no state root was computed, or later
+	Store *Store  `json:"store,omitempty"`   // nil without a data directory; when the line was written
 	Times
 
 	StateRoot string   `json:"state_root,omitempty"` // found by us
@@ -176,8 +178,10 @@ func perSecond(n float64, t *Millis) *float64 {
 func thousandths(x float64) float64 { return float64(int64(x*1000+0.5)) / 1000 }
 
 // WriteJSON writes the line as one line.
-func (l *Line) WriteJSON(w io.Writer) error {
-	raw, err := json.Marshal(l)
+func (l *Line) WriteJSON(w io.Writer) error { return writeJSON(w, l) }
+
+func writeJSON(w io.Writer, v any) error {
+	raw, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}

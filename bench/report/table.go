@@ -21,6 +21,7 @@ func Summary(w io.Writer, lines []*Line) {
 	fmt.Fprintln(w)
 	stages(w, &t.Stage)
 	fmt.Fprintln(w)
+	t.Trie.print(w)
 	times(w, t)
 	fmt.Fprintln(w)
 }

@@ -21,6 +21,7 @@ type Total struct {
 	OnDevice           int
 	Offload            *Offload // nil where no block ran on a device
 	Stage              Stages
+	Trie               *Trie
 	Times
 }
 
@@ -67,6 +68,7 @@ func (t *Total) add(l *Line) {
 		t.Stage.Commit = plus(t.Stage.Commit, l.Stage.Commit, first)
 		t.Stage.Root = plus(t.Stage.Root, l.Stage.Root, first)
 	}
+	t.Trie = t.Trie.plus(l.Trie, first)
 	t.Wall = plus(t.Wall, l.Wall, first)
 	t.Serial = plus(t.Serial, l.Serial, first)
 	t.WallRoot = plus(t.WallRoot, l.WallRoot, first)

@@ -14,7 +14,6 @@ import (
 	"github.com/ethereum/go-ethereum/core"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rlp"
-	"github.com/gpuevm/gpuevm/statedb"
 )
 
 // Chain reads the blocks of a chain in order, from what `geth export` writes. It knows
@@ -98,19 +97,21 @@ func (c *Chain) Close() error {
 // Genesis is the block before the first, and its allocation.
 func (c *Chain) Genesis() (*types.Block, types.GenesisAlloc) { return c.genesis, c.spec.Alloc }
 
-// GenesisTries is the state at the genesis.
-func (c *Chain) GenesisTries() (*statedb.Tries, error) {
-	tries, err := statedb.TriesFromAlloc(c.spec.Alloc)
-	if err != nil {
-		return nil, fmt.Errorf("genesis: %w", err)
+// Last names the block that Next gave last, nothing before the first.
+func (c *Chain) Last() string {
+	if len(c.hashes) == 1 {
+		return ""
 	}
-	return tries, nil
+	return c.name(c.last.Number.Uint64())
 }
 
-// Next is the next block, io.EOF after the last. parent is the state that the block
-// before it led to; nil leaves Pre and Tries of the block to the caller. An export that
-// includes the genesis is the same as one that does not.
-func (c *Chain) Next(parent *statedb.Tries) (*Block, error) {
+func (c *Chain) name(number uint64) string {
+	return fmt.Sprintf("chain%v-%d", c.spec.Config.ChainID, number)
+}
+
+// Next is the next block, io.EOF after the last. The state before it is left to the
+// caller. An export that includes the genesis is the same as one that does not.
+func (c *Chain) Next() (*Block, error) {
 	block, err := c.decode()
 	if err == nil && block.NumberU64() == 0 && len(c.hashes) == 1 {
 		if block.Hash() != c.genesis.Hash() {
@@ -127,7 +128,7 @@ func (c *Chain) Next(parent *statedb.Tries) (*Block, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: after block %d: %w", c.path, c.last.Number, err)
 	}
-	return c.block(block, parent)
+	return c.block(block)
 }
 
 // decode reads a block that may be out of place.
@@ -162,20 +163,14 @@ func (c *Chain) follows(block *types.Block) error {
 	}
 }
 
-func (c *Chain) block(block *types.Block, parent *statedb.Tries) (*Block, error) {
+func (c *Chain) block(block *types.Block) (*Block, error) {
 	b := &Block{
-		Name:      fmt.Sprintf("chain%v-%d", c.spec.Config.ChainID, block.NumberU64()),
+		Name:      c.name(block.NumberU64()),
 		Config:    c.spec.Config,
 		Block:     block,
 		Parent:    c.last,
 		BlockHash: hashesOf(c.hashes),
 		Expect:    Expect{Checks: allChecks},
-	}
-	if parent != nil {
-		if got := parent.ViewRoot(); got != c.last.Root {
-			return nil, fmt.Errorf("%s: block %d: state has root %s, the parent header %s", c.path, block.NumberU64(), got.Hex(), c.last.Root.Hex())
-		}
-		b.Pre, b.Tries = parent, parent
 	}
 	var err error
 	if b.Author, err = author(c.spec.Config, block.Header()); err != nil {

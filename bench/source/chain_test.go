@@ -42,13 +42,9 @@ func TestChain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tries, err := c.GenesisTries()
-		if err != nil {
-			t.Fatal(err)
-		}
 		var read []*Block
 		for {
-			b, err := c.Next(tries)
+			b, err := c.Next()
 			if err == io.EOF {
 				break
 			}
@@ -56,9 +52,8 @@ func TestChain(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			read = append(read, b)
-			tries = s.after(t, b.Block)
 		}
-		if _, err := c.Next(nil); err != io.EOF {
+		if _, err := c.Next(); err != io.EOF {
 			t.Errorf("%s: after the end: %v", name, err)
 		}
 		s.checkRead(t, name, read)
@@ -93,7 +88,7 @@ func (s *sample) checkRead(t *testing.T, name string, read []*Block) {
 		if i > 0 {
 			want = b.BlockHash(uint64(i - 1))
 		}
-		if got, err := b.Pre.Read(gpuevm.Key{Addr: sampleCounter, Kind: gpuevm.Slot}); err != nil || got != want {
+		if got, err := s.after(t, parent).Read(gpuevm.Key{Addr: sampleCounter, Kind: gpuevm.Slot}); err != nil || got != want {
 			t.Errorf("%s: before block %d the slot is %s, want %s, %v", name, i+1, got, want, err)
 		}
 		parent = s.blocks[i]
@@ -128,8 +123,8 @@ func TestChainBroken(t *testing.T) {
 	} {
 		c2 := newChain("chain.rlp", c.from.spec, bytes.NewReader(c.chain))
 		n := 0
-		_, err := c2.Next(nil)
-		for ; err == nil; _, err = c2.Next(nil) {
+		_, err := c2.Next()
+		for ; err == nil; _, err = c2.Next() {
 			n++
 		}
 		if n != c.good || !strings.HasPrefix(err.Error(), "chain.rlp: ") || !strings.Contains(err.Error(), c.want) {
@@ -161,14 +156,6 @@ func TestChainFilesBroken(t *testing.T) {
 	}
 }
 
-func TestChainWrongState(t *testing.T) {
-	s := makeSample(2)
-	c := newChain("chain.rlp", s.spec, bytes.NewReader(s.export(t, false)))
-	if _, err := c.Next(s.after(t, s.blocks[1])); err == nil || !strings.Contains(err.Error(), "block 1: state has root") {
-		t.Errorf("the state of another block: %v", err)
-	}
-}
-
 func TestCliqueAuthor(t *testing.T) {
 	h := &types.Header{Number: common.Big1, Difficulty: common.Big2, Coinbase: common.Address{1}, Extra: make([]byte, 32+crypto.SignatureLength)}
 	sig, err := crypto.Sign(crypto.Keccak256(clique.CliqueRLP(h)), sampleKey)
@@ -196,7 +183,7 @@ func FuzzChain(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		c := newChain("fuzz", s.spec, bytes.NewReader(raw))
 		for {
-			if _, err := c.Next(nil); err != nil {
+			if _, err := c.Next(); err != nil {
 				return
 			}
 		}

@@ -272,7 +272,7 @@ func (f *evmblock) witness(b *Block, codes Codes) error {
 	if err != nil {
 		return fmt.Errorf("witness: state: %w", err)
 	}
-	b.Tries = tries
+	b.Tries, b.Nodes = tries, nodes
 	return nil
 }
 

@@ -29,11 +29,14 @@ type Block struct {
 	Parent *types.Header  // nil where the source lacks it
 	// BlockHash answers BLOCKHASH. Safe for concurrent use.
 	BlockHash func(number uint64) common.Hash
-	// Pre is the state before the block: a *statedb.Mem from an evmblock file, else Tries.
+	// Pre is the state before the block: a *statedb.Mem from an evmblock file, Tries where
+	// there is only a witness, nil in a chain.
 	Pre gpuevm.StateView
 	// Tries is the same state in tries; nil where the source has none, and then no state
 	// root can be checked.
-	Tries  *statedb.Tries
+	Tries *statedb.Tries
+	// Nodes are the nodes that Tries was made of: a witness's, in no order.
+	Nodes  [][]byte
 	Expect Expect
 }
 

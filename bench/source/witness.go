@@ -65,7 +65,8 @@ func fromWitness(chainID uint64, block *types.Block, w *stateless.ExtWitness) (*
 	if err != nil {
 		return nil, err
 	}
-	tries, err := statedb.TriesFromWitness(parent.Root, plain(w.State), plain(w.Codes))
+	nodes := plain(w.State)
+	tries, err := statedb.TriesFromWitness(parent.Root, nodes, plain(w.Codes))
 	if err != nil {
 		return nil, fmt.Errorf("witness: state: %w", err)
 	}
@@ -77,6 +78,7 @@ func fromWitness(chainID uint64, block *types.Block, w *stateless.ExtWitness) (*
 		BlockHash: blockHashes(header, hashes),
 		Pre:       tries,
 		Tries:     tries,
+		Nodes:     nodes,
 		Expect:    Expect{Checks: allChecks},
 	}
 	b.Author, err = author(config, header)

@@ -8,7 +8,6 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/gpuevm/gpuevm/bench/workload"
 	"github.com/gpuevm/gpuevm/hostsched"
-	"github.com/gpuevm/gpuevm/statedb"
 )
 
 // Whatever serial go-ethereum makes of a block that we do not is named.
@@ -17,16 +16,13 @@ func TestAgainstSerial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pre, err := statedb.FromAlloc(w.Alloc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tries, err := statedb.TriesFromAlloc(w.Alloc)
+	begin, err := inMemory(w)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := onCPU(2)
-	job := &trial{generatedJob(w, 0, "erc20-1", pre), tries}
+	pre, _ := begin.ground.view()
+	job := &trial{Job: generatedJob(w, 0, "erc20-1", pre), ground: begin.ground, tries: begin.tries}
 	txs := w.Blocks[0].Transactions()
 	for _, c := range []struct {
 		what   string
@@ -52,7 +48,10 @@ func TestAgainstSerial(t *testing.T) {
 			r.Receipts = r.Receipts[:4]
 		}, "4 receipts, want 5"},
 	} {
-		out, err := newContest(s, true, 1).run(t.Context(), job)
+		out, err := newContest(s, true, 2).run(t.Context(), job)
+		if err == nil {
+			err = out.discard(job)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,16 +70,14 @@ func TestRootedReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pre, err := statedb.FromAlloc(w.Alloc)
+	begin, err := inMemory(w)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tries, err := statedb.TriesFromAlloc(w.Alloc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pre, _ := begin.ground.view()
+	ground, tries := begin.ground, begin.tries
 	s := onCPU(2)
-	out, err := newContest(s, false, 1).run(t.Context(), &trial{generatedJob(w, 0, "swap-1", pre), tries})
+	out, err := newContest(s, false, 1).run(t.Context(), &trial{Job: generatedJob(w, 0, "swap-1", pre), ground: ground, tries: tries})
 	if err != nil {
 		t.Fatal(err)
 	}

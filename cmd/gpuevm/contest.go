@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/gpuevm/gpuevm/bench"
 	"github.com/gpuevm/gpuevm/bench/report"
 	"github.com/gpuevm/gpuevm/gpuevm/device"
@@ -23,6 +25,8 @@ type contest struct {
 	rounds  int
 	// patience ends the rounds of a block early; one is always run.
 	patience time.Duration
+	// deferred: state roots come later, from Byzantium on.
+	deferred bool
 
 	plain, rooted []*hostsched.Processor // by round; rooted is asked for state roots
 	geth          *bench.Geth
@@ -32,6 +36,7 @@ type contest struct {
 type ranStats struct {
 	hostsched.Stats
 	offload *report.Offload // nil without a device
+	trie    *report.Trie    // nil where no root was computed
 }
 
 func newContest(s *settings, compare bool, rounds int) *contest {
@@ -45,60 +50,97 @@ func newContest(s *settings, compare bool, rounds int) *contest {
 // trial is a block to be run.
 type trial struct {
 	*bench.Job
-	tries *statedb.Tries // the state before it, where its root can be computed; else nil
+	ground ground         // the state before it, where a root can be had; else nil
+	tries  *statedb.Tries // the same for go-ethereum; nil where nothing is compared, or no root
 }
 
 // outcome is what became of a trial.
 type outcome struct {
-	result *hostsched.BlockResult // ours, with the state root where there are tries
-	after  *statedb.Tries         // with the block folded in, not committed
+	result *hostsched.BlockResult // ours, with the state root where there is a ground
 	serial *serialRun             // nil where nothing was compared
 	check  *check                 // of our runs against serial
+
+	// begun: the last run on the ground is neither committed nor discarded.
+	begun bool
 
 	plain, rooted           []ranStats
 	serialWalls, serialRoot []time.Duration
 }
 
-// run runs a block. Without comparison it runs once.
+// run runs a block. Without comparison it runs once. What it changed is on the ground then,
+// to be committed or discarded; after an error it is discarded.
 func (c *contest) run(ctx context.Context, t *trial) (*outcome, error) {
-	out, begin := &outcome{check: new(check)}, time.Now()
-	opponent := opponent{geth: c.geth, trial: t}
+	out := &outcome{check: new(check)}
+	err := c.runRounds(ctx, t, out)
+	if err != nil {
+		return nil, errors.Join(err, out.discard(t))
+	}
+	return out, nil
+}
+
+func (c *contest) runRounds(ctx context.Context, t *trial, out *outcome) error {
+	opponent, begin := opponent{geth: c.geth, trial: t}, time.Now()
 	for round := range c.rounds {
-		if t.tries != nil {
+		if t.ground != nil {
 			if err := c.runRooted(ctx, t, c.rooted[round], out); err != nil {
-				return nil, err
+				return err
 			}
 		}
-		if c.compare || t.tries == nil {
+		if c.compare || t.ground == nil {
 			if err := c.runPlain(ctx, t, c.plain[round], out); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		if c.compare {
 			if err := c.runSerial(ctx, &opponent, out); err != nil {
-				return nil, fmt.Errorf("serial go-ethereum: %w", err)
+				return fmt.Errorf("serial go-ethereum: %w", err)
 			}
 		}
 		if !out.check.equal() || time.Since(begin) > c.patience {
 			break
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // runRooted runs the block with its state root.
 func (c *contest) runRooted(ctx context.Context, t *trial, p *hostsched.Processor, out *outcome) error {
-	tries, err := reopen(t.tries)
+	if err := out.discard(t); err != nil {
+		return err
+	}
+	roots, err := t.ground.begin()
 	if err != nil {
 		return err
 	}
-	result, stats, err := c.ours(ctx, t, p, tries)
+	out.begun, out.result = true, nil
+	before := t.ground.stats()
+	result, stats, err := c.ours(ctx, t, p, roots)
 	if err != nil {
 		return err
 	}
-	out.result, out.after = result, tries
+	after := t.ground.stats()
+	stats.trie = report.TrieOf(&before, &after)
+	out.result = result
 	out.rooted = append(out.rooted, stats)
 	return nil
+}
+
+// discard takes back what the last run changed.
+func (o *outcome) discard(t *trial) error {
+	if !o.begun {
+		return nil
+	}
+	o.begun = false
+	if o.result == nil {
+		return t.ground.discard(nil)
+	}
+	return t.ground.discard(o.result.Diff())
+}
+
+// commit makes the block part of the ground. want is the state root that it must have.
+func (o *outcome) commit(ctx context.Context, t *trial, want common.Hash) (*landing, error) {
+	o.begun = false
+	return t.ground.commit(ctx, t.Block, want, o.result.Diff())
 }
 
 // runPlain runs the block up to its receipts.
@@ -108,7 +150,7 @@ func (c *contest) runPlain(ctx context.Context, t *trial, p *hostsched.Processor
 		return err
 	}
 	out.plain = append(out.plain, stats)
-	if t.tries == nil {
+	if t.ground == nil {
 		out.result = result
 		return nil
 	}
@@ -135,17 +177,16 @@ func (c *contest) runSerial(ctx context.Context, o *opponent, out *outcome) erro
 }
 
 // ours runs the block through a processor of ours, its transactions as if just received.
-func (c *contest) ours(ctx context.Context, t *trial, p *hostsched.Processor, tries *statedb.Tries) (*hostsched.BlockResult, ranStats, error) {
+func (c *contest) ours(ctx context.Context, t *trial, p *hostsched.Processor, roots hostsched.Roots) (*hostsched.BlockResult, ranStats, error) {
 	job, err := t.Fresh()
 	if err != nil {
 		return nil, ranStats{}, err
 	}
-	block := job.Ready(nil)
+	block := job.Ready(roots)
 	block.Rewards = rewards(job)
-	if tries != nil {
-		block.Roots = tries
-		if job.Pre == gpuevmView(t.tries) {
-			block.Pre = tries // with nothing read yet
+	if t.ground != nil {
+		if block.Pre, err = t.ground.view(); err != nil {
+			return nil, ranStats{}, err
 		}
 	}
 	c.collect()
@@ -168,7 +209,7 @@ func (c *contest) process(ctx context.Context, p *hostsched.Processor, block *ho
 		return nil, ranStats{}, err
 	}
 	after := c.device.Stats()
-	stats := ranStats{result.Stats, report.OffloadOf(&before, &after)}
+	stats := ranStats{Stats: result.Stats, offload: report.OffloadOf(&before, &after)}
 	taken := 0
 	for reason, n := range after.TakenOver {
 		if reason != device.Refused {
@@ -193,15 +234,15 @@ func (o *outcome) fill(l *report.Line, waves bool) {
 		stats = o.plain
 	}
 	middle := medianBy(stats, func(s ranStats) time.Duration { return s.Wall })
-	l.Ran(o.result.GasUsed, &middle.Stats, waves, o.rooted != nil)
-	l.Offload = middle.offload
+	l.Ran(o.result.GasUsed, &middle.Stats, waves, o.result.Root != nil)
+	l.Offload, l.Trie = middle.offload, middle.trie
 	switch {
 	case o.plain != nil:
 		l.Wall = report.Of(medianBy(o.plain, func(s ranStats) time.Duration { return s.Wall }).Wall)
 	default: // the one run there is had its root computed last
 		l.Wall = report.Of(middle.Wall - middle.Stage.Root)
 	}
-	if o.rooted != nil {
+	if o.result.Root != nil {
 		l.WallRoot = report.Of(middle.Wall)
 		l.StateRoot = o.result.Root.Hex()
 	}

@@ -108,7 +108,13 @@ func TestDeviceFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lines, err := runWorkload(t.Context(), newContest(s, true, 1), w, 0)
+		begin, err := inMemory(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &results{contest: newContest(s, true, 1)}
+		err = runWorkload(t.Context(), r, w, 0, begin)
+		lines := r.lines
 		if err != nil || len(lines) != 1 || !*lines[0].Equal || lines[0].Faults == 0 || lines[0].TakenOver["fault"] == 0 {
 			t.Fatal(lines, err)
 		}

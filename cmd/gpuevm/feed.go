@@ -17,15 +17,50 @@ type feed struct {
 	total int // 0: unknown
 	// next is the next block, io.EOF without a name after the last. Another error is
 	// that of the block named; the next one may still be fine.
-	next func(context.Context) (name string, b *source.Block, err error)
-	// ran is told of a block that was run.
-	ran   func(out *outcome, equal bool) error
+	next func(context.Context) (name string, b *entry, err error)
+	// ran takes the changes of a block that was run and came out right.
+	ran func(ctx context.Context, t *trial, out *outcome) (*landing, error)
+	// stop is told of a block that came out wrong.
+	stop  func(name string)
+	disk  *disk // where the state is kept; nil: nowhere
 	close func() error
+}
+
+// entry is a block and the state before it.
+type entry struct {
+	*source.Block
+	ground ground         // nil: no state root can be had
+	tries  *statedb.Tries // for go-ethereum; nil: no state root, or no comparison
+}
+
+// alone is a feed of blocks that have nothing to do with each other.
+func alone(total int, next func(context.Context) (string, *source.Block, error)) *feed {
+	return &feed{
+		total: total,
+		next: func(ctx context.Context) (string, *entry, error) {
+			name, b, err := next(ctx)
+			if err != nil {
+				return name, nil, err
+			}
+			e := &entry{Block: b, tries: b.Tries}
+			if b.Tries != nil {
+				e.ground = newWitnessed(b)
+			}
+			return name, e, nil
+		},
+		ran:   func(_ context.Context, t *trial, out *outcome) (*landing, error) { return nil, out.discard(t) },
+		stop:  func(string) {},
+		close: func() error { return nil },
+	}
 }
 
 // openFeed opens what the command line names: just one of paths, a chain, a node.
 func openFeed(ctx *cli.Context) (*feed, error) {
 	genesis, chain, rpc := ctx.String("genesis"), ctx.String("chain"), ctx.String("rpc")
+	o, err := stateOptionsOf(ctx)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case (genesis == "") != (chain == ""):
 		return nil, usagef("--genesis and --chain go together")
@@ -34,7 +69,9 @@ func openFeed(ctx *cli.Context) (*feed, error) {
 	case chain != "" && ctx.NArg() > 0:
 		return nil, usagef("--chain takes no paths besides: %q", ctx.Args().First())
 	case chain != "":
-		return chainFeed(genesis, chain)
+		return openChainFeed(ctx, o, genesis, chain)
+	case o.dir != "":
+		return nil, usagef("--datadir goes with --genesis and --chain: other blocks bring a state of their own")
 	case rpc != "":
 		return rpcFeed(rpc, ctx.Args().Slice())
 	case ctx.NArg() == 0:
@@ -54,19 +91,14 @@ func fileFeed(paths []string) (*feed, error) {
 		return nil, usageError{err}
 	}
 	i := 0
-	return &feed{
-		total: set.Len(),
-		next: func(ctx context.Context) (string, *source.Block, error) {
-			if i == set.Len() {
-				return "", nil, io.EOF
-			}
-			i++
-			b, err := await(ctx, func() (*source.Block, error) { return set.Load(i - 1) })
-			return set.Name(i - 1), b, err
-		},
-		ran:   func(*outcome, bool) error { return nil },
-		close: func() error { return nil },
-	}, nil
+	return alone(set.Len(), func(ctx context.Context) (string, *source.Block, error) {
+		if i == set.Len() {
+			return "", nil, io.EOF
+		}
+		i++
+		b, err := await(ctx, func() (*source.Block, error) { return set.Load(i - 1) })
+		return set.Name(i - 1), b, err
+	}), nil
 }
 
 func rpcFeed(url string, args []string) (*feed, error) {
@@ -78,23 +110,18 @@ func rpcFeed(url string, args []string) (*feed, error) {
 		return nil, err
 	}
 	number := from
-	return &feed{
-		total: int(to - from + 1),
-		next: func(ctx context.Context) (string, *source.Block, error) {
-			if number > to {
-				return "", nil, io.EOF
-			}
-			n := number
-			number++
-			b, err := source.FetchWitness(ctx, url, n)
-			if err != nil {
-				return fmt.Sprintf("block %d", n), nil, err
-			}
-			return b.Name, b, nil
-		},
-		ran:   func(*outcome, bool) error { return nil },
-		close: func() error { return nil },
-	}, nil
+	return alone(int(to-from+1), func(ctx context.Context) (string, *source.Block, error) {
+		if number > to {
+			return "", nil, io.EOF
+		}
+		n := number
+		number++
+		b, err := source.FetchWitness(ctx, url, n)
+		if err != nil {
+			return fmt.Sprintf("block %d", n), nil, err
+		}
+		return b.Name, b, nil
+	}), nil
 }
 
 // maxRange keeps a slip of the keyboard from asking a node for ever.
@@ -115,50 +142,4 @@ func parseRange(s string) (from, to uint64, err error) {
 		return 0, 0, usagef("%q: want 1 to %d blocks", s, maxRange)
 	}
 	return from, to, nil
-}
-
-// chainFeed carries the state from block to block, and ends at the first block that does
-// not lead to the state that its header states.
-func chainFeed(genesis, path string) (*feed, error) {
-	chain, err := source.OpenChain(genesis, path)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	var (
-		state *statedb.Tries // nil: the blocks after this can't be run
-		ended bool
-		last  = "the genesis"
-	)
-	if state, err = chain.GenesisTries(); err != nil {
-		chain.Close()
-		return nil, fmt.Errorf("%s: %w", genesis, err)
-	}
-	return &feed{
-		next: func(context.Context) (string, *source.Block, error) {
-			if ended {
-				return "", nil, io.EOF
-			}
-			if state == nil {
-				ended = true
-				return "blocks after " + last, nil, fmt.Errorf("the state after %s is not the header's", last)
-			}
-			b, err := chain.Next(state)
-			if err == io.EOF {
-				return "", nil, io.EOF
-			}
-			if err != nil {
-				ended = true
-				return "blocks after " + last, nil, err
-			}
-			state, last = nil, b.Name
-			return b.Name, b, nil
-		},
-		ran: func(out *outcome, equal bool) (err error) {
-			if equal {
-				state, err = out.after.Commit()
-			}
-			return err
-		},
-		close: chain.Close,
-	}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto/kzg4844"
 	"github.com/gpuevm/gpuevm/bench"
 	"github.com/gpuevm/gpuevm/bench/report"
@@ -39,7 +40,7 @@ var replayCommand = &cli.Command{
 		&cli.BoolFlag{Name: "compare", Usage: "also run serial go-ethereum, in turns, and show the speed-up"},
 		roundsFlag,
 		&cli.Float64Flag{Name: "min-on-device", Usage: "the smallest `SHARE`, 0 to 1, of the executions asked of the device that it must finish"},
-	}, commonFlags),
+	}, stateFlags, commonFlags),
 }
 
 func runReplay(ctx *cli.Context) (err error) {
@@ -53,19 +54,23 @@ func runReplay(ctx *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer blocks.close()
+	defer func() { err = firstError(err, blocks.close()) }()
 	s, err := openSettings(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = firstError(err, s.close()) }()
 	rounds := 1
-	if ctx.Bool("compare") {
+	if ctx.Bool("compare") && blocks.disk == nil {
 		rounds = ctx.Int("rounds")
 	}
-	lines, err := replayAll(ctx.Context, newContest(s, ctx.Bool("compare"), rounds), blocks)
-	printReplay(s, lines)
-	return firstError(err, verdict(lines), enough(lines, ctx.Float64("min-on-device")))
+	c := newContest(s, ctx.Bool("compare"), rounds)
+	c.deferred = ctx.String("root") == "async"
+	r := &results{contest: c, disk: blocks.disk, progress: report.NewProgress(s.errs, blocks.total)}
+	err = replayAll(ctx.Context, r, blocks)
+	r.progress.End()
+	printReplay(s, r.lines)
+	return firstError(err, r.end(), verdict(r.lines), enough(r.lines, ctx.Float64("min-on-device")))
 }
 
 // enough is an error where the device finished too little of what was asked of it.
@@ -82,35 +87,41 @@ func enough(lines []*report.Line, least float64) error {
 
 // replayAll runs the blocks one after another. One that fails does not keep the others
 // from running.
-func replayAll(ctx context.Context, c *contest, blocks *feed) ([]*report.Line, error) {
-	progress := report.NewProgress(c.errs, blocks.total)
-	defer progress.End()
-	var lines []*report.Line
+func replayAll(ctx context.Context, r *results, blocks *feed) (err error) {
+	defer func() { err = firstError(err, r.settle(context.WithoutCancel(ctx), true)) }()
 	for {
 		name, b, err := blocks.next(ctx)
 		if errors.Is(err, io.EOF) && b == nil && name == "" {
-			return lines, nil
+			return nil
 		}
-		l := c.line(name)
+		l, landing := r.line(name), (*landing)(nil)
 		if err == nil {
-			progress.Begin(name)
-			if b.Config.IsCancun(b.Block.Number(), b.Block.Time()) {
+			r.progress.Begin(name)
+			if b.Config.IsCancun(b.Block.Block.Number(), b.Block.Block.Time()) {
 				loadTrustedSetup()
 			}
-			l, err = replayOne(ctx, c, blocks, b)
+			l, landing, err = replayOne(ctx, r.contest, blocks, b)
 		}
-		if ctx.Err() != nil {
-			return lines, context.Cause(ctx)
+		if ctx.Err() != nil && landing == nil {
+			return context.Cause(ctx)
 		}
 		if err != nil {
-			l.Error = err.Error()
+			fail(l, err)
 		}
-		lines = append(lines, l)
-		progress.Done(l)
-		if err := c.write(l); err != nil {
-			return lines, err
+		if err := r.add(ctx, l, landing, want(b)); err != nil {
+			return err
+		}
+		if r.refused != "" {
+			blocks.stop(r.refused)
 		}
 	}
+}
+
+func want(b *entry) common.Hash {
+	if b == nil {
+		return common.Hash{}
+	}
+	return b.Block.Block.Root()
 }
 
 // loadTrustedSetup has go-ethereum load what EIP-4844's precompile needs. It does so on
@@ -121,20 +132,20 @@ var loadTrustedSetup = sync.OnceFunc(func() {
 
 // replayOne runs a block and checks it. Without tries there is no state for what follows
 // the transactions, which is then left out.
-func replayOne(ctx context.Context, c *contest, blocks *feed, b *source.Block) (*report.Line, error) {
-	l := c.line(b.Name)
+func replayOne(ctx context.Context, c *contest, blocks *feed, e *entry) (*report.Line, *landing, error) {
+	b, l := e.Block, c.line(e.Name)
 	l.Number = new(b.Block.NumberU64())
-	job := &bench.Job{Name: b.Name, Config: b.Config, Block: b.Block, Author: b.Author, Parent: b.Parent,
-		BlockHash: b.BlockHash, Pre: b.Pre, TxsOnly: b.Tries == nil}
-	out, err := c.run(ctx, &trial{job, b.Tries})
+	t := &trial{ground: e.ground, tries: e.tries, Job: &bench.Job{Name: b.Name, Config: b.Config, Block: b.Block, Author: b.Author,
+		Parent: b.Parent, BlockHash: b.BlockHash, Pre: b.Pre, TxsOnly: e.ground == nil}}
+	out, err := c.run(ctx, t)
 	if err != nil {
 		l.Equal = new(false)
-		return l, explain(b, err)
+		return l, nil, explain(b, err)
 	}
 	out.fill(l, c.policy == "waves")
-	check, err := againstBlock(b, out.result, job.TxsOnly)
+	check, err := againstBlock(b, out.result, t.TxsOnly)
 	if err != nil {
-		return l, err
+		return l, nil, errors.Join(err, out.discard(t))
 	}
 	judge(l, check)
 	if c.compare {
@@ -143,7 +154,11 @@ func replayOne(ctx context.Context, c *contest, blocks *feed, b *source.Block) (
 		}
 		judge(l, out.check)
 	}
-	return l, blocks.ran(out, *l.Equal)
+	if !*l.Equal {
+		return l, nil, out.discard(t)
+	}
+	landing, err := blocks.ran(ctx, t, out)
+	return l, landing, err
 }
 
 // explain says of a refused block where it is not what its source knew it to be.

@@ -11,6 +11,7 @@ import (
 	"github.com/gpuevm/gpuevm/bench"
 	"github.com/gpuevm/gpuevm/bench/report"
 	"github.com/gpuevm/gpuevm/bench/workload"
+	"github.com/gpuevm/gpuevm/gpuevm"
 	"github.com/gpuevm/gpuevm/statedb"
 	"github.com/urfave/cli/v2"
 )
@@ -34,7 +35,7 @@ var runCommand = &cli.Command{
 		&cli.IntFlag{Name: "blocks", Value: 1, Usage: "blocks; each starts from the state after the one before"},
 		&cli.Int64Flag{Name: "seed", Value: 1, Usage: "the same seed makes the same blocks"},
 		roundsFlag,
-	}, commonFlags),
+	}, stateFlags, commonFlags),
 }
 
 var roundsFlag = &cli.IntFlag{Name: "rounds", Value: 3, Usage: "how often each side runs a block at most; slow blocks run less often"}
@@ -51,18 +52,26 @@ func runGenerated(ctx *cli.Context) (err error) {
 	if err := checkRunFlags(ctx); err != nil {
 		return err
 	}
+	o, err := stateOptionsOf(ctx)
+	if err != nil {
+		return err
+	}
 	s, err := openSettings(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = firstError(err, s.close()) }()
-	w, err := generate(ctx, s)
+	w, start, err := startWorkload(ctx, s, o)
 	if err != nil {
 		return err
 	}
-	lines, err := runWorkload(ctx.Context, newContest(s, true, ctx.Int("rounds")), w, ctx.Int64("seed"))
-	printRun(s, w, ctx.Int64("seed"), lines)
-	return firstError(err, verdict(lines))
+	defer func() { err = firstError(err, start.close()) }()
+	c := newContest(s, true, o.rounds(ctx))
+	c.deferred = o.deferred
+	r := &results{contest: c, disk: start.disk}
+	err = runWorkload(ctx.Context, r, w, ctx.Int64("seed"), start)
+	printRun(s, w, ctx.Int64("seed"), start.done, r.lines)
+	return firstError(err, r.end(), verdict(r.lines))
 }
 
 func checkRunFlags(ctx *cli.Context) error {
@@ -80,8 +89,45 @@ func checkRunFlags(ctx *cli.Context) error {
 	return nil
 }
 
-func generate(ctx *cli.Context, s *settings) (*workload.Workload, error) {
-	o := workload.Options{Txs: ctx.Int("txs"), Blocks: ctx.Int("blocks"), Seed: ctx.Int64("seed")}
+// start is the state that the first block to run comes after.
+type start struct {
+	ground ground
+	disk   *disk          // the ground; nil: it is in memory
+	tries  *statedb.Tries // for go-ethereum
+	done   int            // blocks of the workload before it
+}
+
+func (s *start) close() error {
+	if s.disk == nil {
+		return nil
+	}
+	return s.disk.close()
+}
+
+func startWorkload(ctx *cli.Context, s *settings, o *stateOptions) (*workload.Workload, *start, error) {
+	if o.dir != "" {
+		return resumeWorkload(ctx, s, o)
+	}
+	w, err := generate(ctx, s, ctx.Int("blocks"))
+	if err != nil {
+		return nil, nil, err
+	}
+	start, err := inMemory(w)
+	return w, start, err
+}
+
+// inMemory is the state before the first block.
+func inMemory(w *workload.Workload) (*start, error) {
+	m, err := newMemory(w.Alloc)
+	if err != nil {
+		return nil, err
+	}
+	tries, err := statedb.TriesFromAlloc(w.Alloc)
+	return &start{ground: m, tries: tries}, err
+}
+
+func generate(ctx *cli.Context, s *settings, blocks int) (*workload.Workload, error) {
+	o := workload.Options{Txs: ctx.Int("txs"), Blocks: blocks, Seed: ctx.Int64("seed")}
 	start := time.Now()
 	w, err := await(ctx.Context, func() (*workload.Workload, error) { return workload.Generate(ctx.String("workload"), o) })
 	if err == nil {
@@ -92,47 +138,57 @@ func generate(ctx *cli.Context, s *settings) (*workload.Workload, error) {
 
 // runWorkload runs the blocks in order. It stops at the first that differs: the state
 // after it is not agreed on.
-func runWorkload(ctx context.Context, c *contest, w *workload.Workload, seed int64) ([]*report.Line, error) {
-	mem, err := statedb.FromAlloc(w.Alloc)
-	if err != nil {
-		return nil, err
-	}
-	tries, err := statedb.TriesFromAlloc(w.Alloc)
-	if err != nil {
-		return nil, err
-	}
-	var lines []*report.Line
-	for i, block := range w.Blocks {
-		l := c.line(fmt.Sprintf("%s-%d", w.Name, block.NumberU64()))
-		l.Workload, l.Seed, l.Number = w.Name, new(seed), new(block.NumberU64())
-		out, err := c.run(ctx, &trial{generatedJob(w, i, l.Block, mem), tries})
-		if ctx.Err() != nil {
-			return lines, context.Cause(ctx)
+func runWorkload(ctx context.Context, r *results, w *workload.Workload, seed int64, s *start) (err error) {
+	defer func() { err = firstError(err, r.settle(context.WithoutCancel(ctx), true)) }()
+	for i := s.done; i < len(w.Blocks); i++ {
+		l, landing, want, err := runGeneratedBlock(ctx, r.contest, w, i, s)
+		if ctx.Err() != nil && landing == nil {
+			return context.Cause(ctx)
 		}
-		lines = append(lines, l)
+		l.Workload, l.Seed = w.Name, new(seed)
 		if err != nil {
-			l.Equal, l.Error = new(false), err.Error()
-		} else {
-			out.fill(l, c.policy == "waves")
-			judge(l, out.check)
+			fail(l, err)
+			l.Equal = new(false)
 		}
-		if err := c.write(l); err != nil {
-			return lines, err
+		if err := r.add(ctx, l, landing, want); err != nil {
+			return err
 		}
-		if !*l.Equal {
-			return lines, nil
-		}
-		if err := mem.Apply(out.result.Diff()); err != nil {
-			return lines, err
-		}
-		if tries, err = out.after.Commit(); err != nil {
-			return lines, err
+		if r.refused != "" {
+			return nil
 		}
 	}
-	return lines, nil
+	return nil
 }
 
-func generatedJob(w *workload.Workload, i int, name string, pre *statedb.Mem) *bench.Job {
+// runGeneratedBlock runs the block at i and goes on to the state after it, if the block
+// came out right.
+func runGeneratedBlock(ctx context.Context, c *contest, w *workload.Workload, i int, s *start) (*report.Line, *landing, common.Hash, error) {
+	number := w.Blocks[i].NumberU64()
+	l := c.line(fmt.Sprintf("%s-%d", w.Name, number))
+	l.Number = new(number)
+	pre, err := s.ground.view()
+	if err != nil {
+		return l, nil, common.Hash{}, err
+	}
+	t := &trial{Job: generatedJob(w, i, l.Block, pre), ground: s.ground, tries: s.tries}
+	out, err := c.run(ctx, t)
+	if err != nil {
+		return l, nil, common.Hash{}, err
+	}
+	out.fill(l, c.policy == "waves")
+	judge(l, out.check)
+	if !*l.Equal {
+		return l, nil, common.Hash{}, out.discard(t)
+	}
+	want := *out.serial.root
+	landing, err := out.commit(ctx, t, want)
+	if err == nil {
+		s.tries, err = follow(s.tries, out.result.Diff(), want)
+	}
+	return l, landing, want, err
+}
+
+func generatedJob(w *workload.Workload, i int, name string, pre gpuevm.StateView) *bench.Job {
 	hashes, parent := []common.Hash{w.Parent.Hash()}, w.Parent
 	for _, b := range w.Blocks[:i] {
 		hashes, parent = append(hashes, b.Hash()), b.Header()
@@ -151,18 +207,18 @@ func byNumber(hashes []common.Hash) func(uint64) common.Hash {
 	}
 }
 
-func printRun(s *settings, w *workload.Workload, seed int64, lines []*report.Line) {
+func printRun(s *settings, w *workload.Workload, seed int64, done int, lines []*report.Line) {
 	if len(lines) == 0 {
 		return
 	}
 	fmt.Fprintf(s.table, "workload %s (%s), seed %d; %s\n\n", w.Name, workload.Describe(w.Name), seed, s)
-	if len(w.Blocks) > 1 {
+	if len(lines) > 1 {
 		report.Blocks(s.table, lines)
 	}
 	report.Summary(s.table, lines)
 	last := lines[len(lines)-1]
-	if len(lines) < len(w.Blocks) {
-		fmt.Fprintf(s.table, "  ended after %d of %d blocks\n", len(lines), len(w.Blocks))
+	if blocks := len(w.Blocks) - done; len(lines) < blocks {
+		fmt.Fprintf(s.table, "  ended after %d of %d blocks\n", len(lines), blocks)
 	}
 	if !*last.Equal {
 		fmt.Fprintf(s.table, "  equal to serial go-ethereum: NO\n  %s: %s\n", last.Block, last.Error)

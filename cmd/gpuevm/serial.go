@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -137,6 +138,23 @@ func (r *rootedReader) root(addr common.Address) (common.Hash, error) {
 		return types.EmptyRootHash, err
 	}
 	return a.Root, nil
+}
+
+// follow is the state after a block on go-ethereum's side. The root that it must have is
+// what our tries made of the block.
+func follow(t *statedb.Tries, d *gpuevm.StateDiff, want common.Hash) (*statedb.Tries, error) {
+	t, err := reopen(t)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Apply(d); err != nil {
+		return nil, err
+	}
+	next, err := t.Commit()
+	if err == nil && next.ViewRoot() != want {
+		err = fmt.Errorf("go-ethereum's tries come to state root %s, ours to %s", next.ViewRoot().Hex(), want.Hex())
+	}
+	return next, err
 }
 
 // reopen is the same state with nothing read and nothing applied.

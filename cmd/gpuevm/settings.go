@@ -123,7 +123,9 @@ func (s *settings) line(name string) *report.Line {
 	return &report.Line{Block: name, Device: s.name, Policy: s.policy, Threads: s.threads}
 }
 
-func (s *settings) write(l *report.Line) error {
+func (s *settings) write(l *report.Line) error { return s.writeJSON(l) }
+
+func (s *settings) writeJSON(l interface{ WriteJSON(io.Writer) error }) error {
 	if s.json == nil {
 		return nil
 	}
