@@ -44,6 +44,12 @@ func (b *Block) dump(s *strings.Builder) {
 	s.WriteByte('\n')
 }
 
+func (v *Value) text() string {
+	var s strings.Builder
+	v.dump(&s)
+	return s.String()
+}
+
 func (v *Value) dump(s *strings.Builder) {
 	fmt.Fprintf(s, "%s = %s", name(v), v.Op)
 	for _, a := range v.Args {

@@ -1,6 +1,6 @@
 package compiler
 
-import "fmt"
+import "encoding/json"
 
 // The ILP report: how much of a contract could run side by side. Work is the sum of all
 // latencies: the time of a machine that does one thing at a time. Span is the longest chain
@@ -31,13 +31,45 @@ func (f *Form) add(g Form) {
 	f.close()
 }
 
+// Path is where the time of a critical path goes: cycles by class of operation.
+type Path [classes]int
+
+// Total is the length of the path.
+func (p *Path) Total() (cycles int) {
+	for _, n := range p {
+		cycles += n
+	}
+	return cycles
+}
+
+// MarshalJSON writes the classes that there are by name.
+func (p Path) MarshalJSON() ([]byte, error) {
+	named := map[string]int{}
+	for class, cycles := range p {
+		if cycles != 0 {
+			named[Class(class).String()] = cycles
+		}
+	}
+	return json.Marshal(named)
+}
+
 // Measures are those of a block, or of several that run one after another.
 type Measures struct {
-	Stack   Form           `json:"stack"`   // instructions as they stand: ilp_stack.go
-	SSA     Form           `json:"ssa"`     // values, as soon as their operands are there
-	Budget  Form           `json:"budget"`  // one thread with RegisterWords that issues them in order, as scheduled
-	Program Form           `json:"program"` // the same thread in program order: the twin
-	Path    map[string]int `json:"path"`    // where the SSA's span goes, by class of operation
+	Stack   Form `json:"stack"`         // instructions as they stand: ilp_stack.go
+	SSA     Form `json:"ssa"`           // values, as soon as their operands are there
+	Budget  Form `json:"budget"`        // one thread that issues them in order, as scheduled, with few registers
+	Program Form `json:"program"`       // the same thread in program order: the twin
+	Spills  int  `json:"spills"`        // of Budget: words that had to wait in memory
+	Path    Path `json:"path"`          // where the SSA's span goes, but for what Left takes
+	Left    Form `json:"left,omitzero"` // what the interpreter ran: part of all four forms, as it stands
+}
+
+// Sum is what several cost that run one after another.
+func Sum(list ...*Measures) (sum Measures) {
+	for _, m := range list {
+		sum.add(m)
+	}
+	return sum
 }
 
 func (m *Measures) add(n *Measures) {
@@ -45,10 +77,11 @@ func (m *Measures) add(n *Measures) {
 	m.SSA.add(n.SSA)
 	m.Budget.add(n.Budget)
 	m.Program.add(n.Program)
+	m.Spills += n.Spills
+	if n.Left.Ops > 0 {
+		m.Left.add(n.Left)
+	}
 	for class, cycles := range n.Path {
-		if m.Path == nil {
-			m.Path = map[string]int{}
-		}
 		m.Path[class] += cycles
 	}
 }
@@ -76,19 +109,22 @@ type ILP struct {
 }
 
 // MeasureILP measures a contract that was compiled, in whatever order its values are.
-func (f *Func) MeasureILP() *ILP {
+func (f *Func) MeasureILP() *ILP { return f.MeasureILPUnder(RegisterWords) }
+
+// MeasureILPUnder is for a thread that holds so many words in registers.
+func (f *Func) MeasureILPUnder(registers int) *ILP {
 	r := &ILP{Notes: f.Notes, Blocks: []BlockILP{}, Functions: []FunctionILP{}}
 	p := f.pressure()
 	byID := map[int]*BlockILP{}
 	for _, b := range f.Blocks {
-		r.Blocks = append(r.Blocks, BlockILP{b.ID, b.PC, f.measure(b, p)})
+		r.Blocks = append(r.Blocks, BlockILP{b.ID, b.PC, f.measure(b, p, registers)})
 	}
 	for i := range r.Blocks {
 		byID[r.Blocks[i].ID] = &r.Blocks[i]
 		r.Whole.add(&r.Blocks[i].Measures)
 	}
 	for _, fn := range f.Functions() {
-		m := FunctionILP{Selector: fn.Name()}
+		m := FunctionILP{Selector: fn.Name(), Blocks: []int{}}
 		for _, b := range fn.Blocks {
 			m.Blocks = append(m.Blocks, b.ID)
 			m.add(&byID[b.ID].Measures)
@@ -99,24 +135,19 @@ func (f *Func) MeasureILP() *ILP {
 }
 
 // measure: a block's terminator is part of it, as it is part of the stack form.
-func (f *Func) measure(b *Block, p *pressure) Measures {
+func (f *Func) measure(b *Block, p *pressure, registers int) Measures {
 	g := newGraph(f, b)
-	m := Measures{Stack: f.stackForm(b), Path: map[string]int{}}
+	m := Measures{Stack: f.stackForm(b)}
 	for _, v := range b.Values {
 		m.SSA.Ops++
 		m.SSA.Work += CostOf(v.Op).Latency
 	}
 	m.Budget, m.Program = m.SSA, m.SSA
-	m.SSA.Span = g.span(m.Path)
-	order := g.programOrder()
-	program := f.inProgramOrder(b, g)
-	m.Program.Span, _ = g.cycles(program)
-	m.Budget.Span, _ = g.cycles(g.parallel(p, RegisterWords))
-	for _, o := range [][]int32{order, program} {
-		if n, _ := g.cycles(o); n < m.Budget.Span {
-			m.Budget.Span = n
-		}
-	}
+	m.SSA.Span = g.span(&m.Path)
+	l := g.lives(p)
+	best := l.best(f, b, p, registers)
+	m.Budget.Span, m.Spills = best.cycles, best.spills
+	m.Program.Span = l.run(f.inProgramOrder(b, g), registers).cycles
 	end := endOf(b)
 	for _, form := range []*Form{&m.SSA, &m.Budget, &m.Program} {
 		form.Ops++
@@ -124,7 +155,7 @@ func (f *Func) measure(b *Block, p *pressure) Measures {
 		form.Span += end.Latency
 		form.close()
 	}
-	m.Path[end.Class.String()] += end.Latency
+	m.Path[end.Class] += end.Latency
 	return m
 }
 
@@ -167,54 +198,33 @@ func (f *Func) inProgramOrder(b *Block, g *graph) []int32 {
 }
 
 // span is the longest chain, and what it consists of.
-func (g *graph) span(path map[string]int) int {
-	h := g.heights()
-	at, longest := -1, 0
-	for i := range h {
-		if h[i] > longest {
-			at, longest = i, h[i]
-		}
-	}
-	for at >= 0 {
-		c := CostOf(g.values[at].Op)
-		next, cycles := -1, c.Latency
-		for _, l := range g.succs[at] {
-			if int(l.cycles)+h[l.node] == h[at] {
-				next, cycles = int(l.node), int(l.cycles)
-				break
-			}
-		}
-		path[c.Class.String()] += cycles
-		at = next
+func (g *graph) span(path *Path) (longest int) {
+	for _, step := range g.chain() {
+		path[CostOf(g.values[step.node].Op).Class] += int(step.cycles)
+		longest += int(step.cycles)
 	}
 	return longest
 }
 
-// GraphNode is a value in the dependence graph of a block, for plots.
-type GraphNode struct {
-	ID    int    `json:"id"`
-	Op    string `json:"op"`
-	Class string `json:"class"`
-	Start int    `json:"start"` // when the schedule issues it
-	Needs []int  `json:"needs"` // IDs
-}
-
-// Graph is the dependence graph of a block, with the times of the order that it has.
-func (f *Func) Graph(id int) ([]GraphNode, error) {
-	for _, b := range f.Blocks {
-		if b.ID != id {
-			continue
+// chain is a critical path: its values, and how long each holds up the next.
+func (g *graph) chain() (steps []link) {
+	h := g.heights()
+	at := -1
+	for i := range h {
+		if at < 0 || h[i] > h[at] {
+			at = i
 		}
-		g := newGraph(f, b)
-		_, starts := g.cycles(g.programOrder())
-		nodes := make([]GraphNode, len(g.values))
-		for i, v := range g.values {
-			nodes[i] = GraphNode{v.ID, v.Op.String(), CostOf(v.Op).Class.String(), starts[i], []int{}}
-			for _, l := range g.preds[i] {
-				nodes[i].Needs = append(nodes[i].Needs, g.values[l.node].ID)
+	}
+	for at >= 0 {
+		step, next := link{int32(at), int32(CostOf(g.values[at].Op).Latency)}, -1
+		for _, l := range g.succs[at] {
+			if int(l.cycles)+h[l.node] == h[at] {
+				step.cycles, next = l.cycles, int(l.node)
+				break
 			}
 		}
-		return nodes, nil
+		steps = append(steps, step)
+		at = next
 	}
-	return nil, fmt.Errorf("there is no block b%d", id)
+	return steps
 }

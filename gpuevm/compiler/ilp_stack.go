@@ -11,14 +11,15 @@ package compiler
 //     another: nothing is renamed;
 //   - states, by the same rules as in SSA, whatever an instruction pays for included.
 //
-// Its work counts PUSH, DUP, SWAP and POP, which SSA does not have.
+// Its work counts PUSH, DUP, SWAP and POP, which SSA does not have, and as an operation also
+// the opcode that is none: it ends the frame.
 
 // stackForm is the analysis under way.
 type stackForm struct {
 	p       *program
 	height  int
 	pointer int         // when the stack pointer is there
-	written map[int]int // slot: when its word is there
+	written map[int]int // slot, from that on top at the beginning: when its word is there
 	used    map[int]int // slot: when its last reader has begun
 	maker   [States]Op  //
 	readers [States]int // when the last reader of that version has begun
@@ -26,16 +27,17 @@ type stackForm struct {
 	form    Form
 }
 
-func (f *Func) stackForm(b *Block) Form {
-	s := &stackForm{p: f.program, height: b.Height, written: map[int]int{}, used: map[int]int{}}
+func (f *Func) stackForm(b *Block) Form { return f.program.stackForm(b.Source...) }
+
+// stackForm: only differences of heights matter, so it begins at 0.
+func (p *program) stackForm(source ...Source) Form {
+	s := &stackForm{p: p, written: map[int]int{}, used: map[int]int{}}
 	for i := range s.maker {
 		s.maker[i] = OpStart
 	}
-	for _, r := range b.Source {
+	for _, r := range source {
 		for i := r.from; i < r.to; i++ {
-			if op := s.p.insts[i].op; s.p.facts[op].Defined {
-				s.instruction(op)
-			}
+			s.instruction(s.p.insts[i].op)
 		}
 	}
 	s.form.close()
