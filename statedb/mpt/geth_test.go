@@ -2,6 +2,7 @@ package mpt
 
 import (
 	"encoding/binary"
+	"maps"
 	"math/rand"
 	"testing"
 
@@ -76,7 +77,16 @@ func FuzzAgainstGeth(f *testing.F) {
 				}
 			}
 			w.tick()
-			w.update(batch)
+			old := maps.Clone(w.content)
+			w.inParts(seed, batch)
+			if after&0x80 != 0 && n%2 == 0 { // a block that is not taken, before one that is
+				w.hash()
+				w.update(restoring(old, keySetOf(batch)))
+				if n%4 == 0 {
+					w.hash()
+				}
+				w.inParts(seed+1, batch)
+			}
 			g.update(batch)
 			w.hash()
 			if want := g.commit(); w.trie.hash != want {
@@ -87,6 +97,7 @@ func FuzzAgainstGeth(f *testing.F) {
 				w.collect()
 				w.between(after >> 1)
 			}
+			w.getBatch(keysOf(batch))
 			w.check(keysOf(batch[:min(3, len(batch))]))
 		}
 	})
@@ -105,6 +116,41 @@ func drawn(seed int64, n int, data *[]byte) []Item {
 		*data = d[3:]
 	}
 	return sorted(batch)
+}
+
+// inParts updates the trie with some items first, hashes early with promises that hold or
+// not, and goes on with the rest.
+func (w *world) inParts(seed int64, batch []Item) {
+	if seed&7 == 0 {
+		w.update(batch)
+		return
+	}
+	r := rand.New(rand.NewSource(seed))
+	for len(batch) > 0 {
+		var now, rest []Item
+		for _, it := range batch {
+			if r.Intn(2) == 0 {
+				now = append(now, it)
+			} else {
+				rest = append(rest, it)
+			}
+		}
+		w.update(now)
+		known := keysOf(rest)
+		if seed&8 != 0 {
+			known = known[:r.Intn(len(known)+1)]
+		}
+		w.early(known, int(seed>>4&15)*r.Intn(100))
+		batch = rest
+	}
+}
+
+func keySetOf(batch []Item) map[common.Hash]bool {
+	keys := make(map[common.Hash]bool)
+	for i := range batch {
+		keys[batch[i].Key] = true
+	}
+	return keys
 }
 
 // between is what may happen to a trie from one block to the next.

@@ -41,6 +41,7 @@ func (w *world) round(r *rand.Rand, s *style, n int) {
 		return // the next block's changes are collected with these
 	}
 	w.collect()
+	w.getBatch(keysOf(s.batch(r, r.Intn(50))))
 	w.check(keysOf(s.batch(r, 4)))
 	switch r.Intn(4) {
 	case 0:

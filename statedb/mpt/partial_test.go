@@ -109,7 +109,7 @@ func (w *world) poisoned() {
 	_, get := w.trie.Get(common.Hash{})
 	_, prove := w.trie.Prove(common.Hash{})
 	for i, err := range []error{
-		hash, root, get, prove, w.trie.Err(), w.trie.Update(nil), w.trie.Resolve(nil), w.trie.Clear(), w.trie.Collect(nil),
+		hash, root, get, prove, w.trie.HashEarly(nil, 0), w.trie.GetBatch(nil, nil), w.trie.Err(), w.trie.Update(nil), w.trie.Resolve(nil), w.trie.Clear(), w.trie.Collect(nil),
 	} {
 		if err == nil {
 			w.t.Errorf("call %d on a trie after an error is answered", i)
@@ -230,6 +230,7 @@ func TestWrongNode(t *testing.T) {
 		"update":  func(tr *Trie, batch []Item) error { return tr.Update(batch) },
 		"resolve": func(tr *Trie, batch []Item) error { return tr.Resolve(batch) },
 		"get":     func(tr *Trie, batch []Item) error { _, err := tr.Get(batch[0].Key); return err },
+		"batch":   func(tr *Trie, batch []Item) error { return tr.GetBatch(keysOf(batch), func(int, []byte) {}) },
 		"prove":   func(tr *Trie, batch []Item) error { _, err := tr.Prove(batch[0].Key); return err },
 	}
 	for _, workers := range []int{1, 8} {
