@@ -1,12 +1,14 @@
 package forest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/gpuevm/gpuevm/gpuevm"
 	"github.com/gpuevm/gpuevm/statedb/keccak"
 	"github.com/gpuevm/gpuevm/statedb/mpt"
 )
@@ -17,8 +19,9 @@ type scratch struct {
 	ranks  []ranked
 	spare  []ranked
 	items  []mpt.Item
+	keys   []common.Hash
 	values []byte
-	folds  []int32 // accounts with storage to be updated
+	folds  []int32 // accounts at hand
 	tries  []*mpt.Trie
 }
 
@@ -104,44 +107,69 @@ func (f *Forest) load() error {
 		s.ranks = append(s.ranks, ranked{index: i})
 	}
 	s.ranks = s.order(s.ranks, f.opt.Workers, func(i int32) *common.Hash { return &c.accounts[i].hash })
-	s.items = s.items[:0]
 	for k, r := range s.ranks {
-		a := &c.accounts[r.index]
 		c.dirty[k] = r.index
-		it := mpt.Item{Key: a.hash, Value: present}
-		if f := &a.fields; f.set[0] && !f.exists {
-			it.Value = nil
-		}
-		s.items = append(s.items, it)
 	}
-	if err := f.accounts.Resolve(s.items); err != nil && !f.opt.Partial {
-		return fmt.Errorf("accounts: %w", err)
+	if err := f.readAll(); err != nil {
+		return err
 	}
+	return f.resolveGone()
+}
+
+// readAll reads the accounts that are not known yet.
+func (f *Forest) readAll() error {
+	c, s := &f.changes, &f.scratch
+	s.keys, s.folds = s.keys[:0], s.folds[:0]
 	for _, i := range c.dirty {
-		if err := f.read(&c.accounts[i]); err != nil {
-			return err
+		if a := &c.accounts[i]; !a.loaded {
+			s.keys, s.folds = append(s.keys, a.hash), append(s.folds, i)
 		}
+	}
+	var bad error
+	err := f.accounts.GetBatch(s.keys, func(k int, leaf []byte) {
+		if err := c.accounts[s.folds[k]].load(leaf); bad == nil {
+			bad = err
+		}
+	})
+	for k := 0; err != nil && k < len(s.folds); k++ { // which one was it?
+		a := &c.accounts[s.folds[k]]
+		if _, e := f.accounts.Get(a.hash); e != nil {
+			return fmt.Errorf("account %s: %w", a.addr.Hex(), e)
+		}
+	}
+	return errors.Join(err, bad)
+}
+
+func (a *account) load(leaf []byte) (err error) {
+	if leaf != nil {
+		if a.was, err = decodeBody(leaf); err != nil {
+			return fmt.Errorf("account %s: %w", a.addr.Hex(), err)
+		}
+	}
+	a.is, a.loaded = a.was, true
+	return nil
+}
+
+// resolveGone loads what it takes to delete accounts: where a branch is left with one child,
+// that child. A witness has it if it is needed, which is not known here.
+func (f *Forest) resolveGone() error {
+	c, s := &f.changes, &f.scratch
+	s.items = s.items[:0]
+	for _, i := range c.dirty {
+		if a := &c.accounts[i]; a.fields.set[gpuevm.Exists] && !a.fields.exists {
+			s.items = append(s.items, mpt.Item{Key: a.hash})
+		}
+	}
+	if len(s.items) == 0 || f.opt.Partial {
+		return nil
+	}
+	if err := f.accounts.Resolve(s.items); err != nil {
+		return fmt.Errorf("accounts: %w", err)
 	}
 	return nil
 }
 
 var present = []byte{1}
-
-// read reads an account from its trie.
-func (f *Forest) read(a *account) error {
-	if a.loaded {
-		return nil
-	}
-	leaf, err := f.accounts.Get(a.hash)
-	if err == nil && leaf != nil {
-		a.was, err = decodeBody(leaf)
-	}
-	if err != nil {
-		return fmt.Errorf("account %s: %w", a.addr.Hex(), err)
-	}
-	a.is, a.loaded = a.was, true
-	return nil
-}
 
 // updateStorage brings the storage tries of changed accounts up to date, and lists them.
 func (f *Forest) updateStorage() error {
@@ -196,7 +224,7 @@ func (a *account) updateSlots(items []mpt.Item) error {
 		}
 	}
 	exists := a.is.exists
-	if a.fields.set[0] {
+	if a.fields.set[gpuevm.Exists] {
 		exists = a.fields.exists
 	}
 	if !exists {
