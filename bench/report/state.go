@@ -150,7 +150,7 @@ func (e *Ending) WriteJSON(w io.Writer) error { return writeJSON(w, e) }
 
 // Print says what was done and what is safe.
 func (e *Ending) Print(w io.Writer) {
-	if !e.shown {
+	if !e.shown && e.Trie.Accounts > 0 {
 		e.Trie.print(w)
 	}
 	tab := table{indent: "  ", left: 1}

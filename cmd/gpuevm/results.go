@@ -27,6 +27,7 @@ type due struct {
 
 // add takes the line of a block. Without deferred roots it is written before add returns.
 func (r *results) add(ctx context.Context, l *report.Line, landing *landing, want common.Hash) error {
+	r.judged(l)
 	r.due = append(r.due, due{l, landing, want})
 	return r.settle(ctx, !r.deferred)
 }
@@ -56,6 +57,13 @@ func (r *results) settle(ctx context.Context, wait bool) error {
 	return nil
 }
 
+// judged notes the first block that came out wrong: what comes after it has no state.
+func (r *results) judged(l *report.Line) {
+	if l.Equal != nil && !*l.Equal && r.refused == "" {
+		r.refused = l.Block
+	}
+}
+
 func (r *results) finish(d due) error {
 	l := d.line
 	if d.landing != nil && l.StateRoot == "" {
@@ -63,9 +71,7 @@ func (r *results) finish(d due) error {
 	} else if d.landing != nil && d.landing.err != nil {
 		fail(l, d.landing.err)
 	}
-	if l.Equal != nil && !*l.Equal && r.refused == "" {
-		r.refused = l.Block
-	}
+	r.judged(l)
 	if r.disk != nil {
 		s := r.disk.db.Store().Progress()
 		l.Store = report.StoreOf(s, len(r.due))
