@@ -49,9 +49,9 @@ type Arena struct {
 	verify bool
 	cores  chan struct{} // a token for every goroutine beside the caller's
 	reads  chan struct{}
+	count  atomic.Int32 // slabs
 
 	mu      sync.Mutex
-	count   int // slabs
 	next    ref // in the newest slab
 	end     ref
 	workers []*worker // idle ones, with their heaps
@@ -77,19 +77,13 @@ func NewArena(c Config) *Arena {
 func (a *Arena) Size() int64 { return a.live.Load() }
 
 // Footprint is the memory taken from Go, free blocks included.
-func (a *Arena) Footprint() int64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return int64(a.count) * slabUnits * unit
-}
+func (a *Arena) Footprint() int64 { return int64(a.count.Load()) * slabUnits * unit }
 
 // SetEpoch says which block it is; what is touched from now on has its age from there.
 func (a *Arena) SetEpoch(block uint32) { a.epoch.Store(block) }
 
 func (a *Arena) room() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.count > maxSlabs-spareSlabs {
+	if a.count.Load() > maxSlabs-spareSlabs {
 		return errFull
 	}
 	return nil
@@ -105,13 +99,14 @@ func (a *Arena) chunk(units ref) ref {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.end-a.next < units {
-		a.slabs[a.count] = new(slab)
-		a.next = ref(a.count) * slabUnits
+		n := a.count.Load()
+		a.slabs[n] = new(slab)
+		a.next = ref(n) * slabUnits
 		a.end = a.next + (slabUnits - 1) // the last unit stays out: end must not wrap
-		if a.count == 0 {
+		if n == 0 {
 			a.next++ // ref 0 is no node
 		}
-		a.count++
+		a.count.Store(n + 1)
 	}
 	r := a.next
 	a.next += units

@@ -189,6 +189,44 @@ func BenchmarkWarm(b *testing.B) {
 	}
 }
 
+// BenchmarkRead reads accounts of a trie in memory: one by one, and as a batch.
+func BenchmarkRead(b *testing.B) {
+	g := theGround()
+	ours := NewArena(config(b)).New(common.Hash{}, common.Hash{}, nil)
+	must(b, ours.Update(g.items()))
+	_, err := ours.Hash()
+	must(b, err)
+	r := rand.New(rand.NewSource(1))
+	for _, n := range []int{1, 10, 100, 1000, 10_000} {
+		b.Run(fmt.Sprintf("%d", n), func(b *testing.B) {
+			var s stages
+			sum := 0
+			visit := func(_ int, value []byte) { sum += int(value[len(value)-1]) }
+			for b.Loop() {
+				var batches [3][]Item
+				for i := range batches {
+					for range n {
+						batches[i] = append(batches[i], Item{g.keys[r.Intn(len(g.keys))], []byte{1}})
+					}
+					batches[i] = sorted(batches[i])
+				}
+				keys := [][]common.Hash{keysOf(batches[0]), keysOf(batches[1])}
+				s.time("get", func() {
+					for _, key := range keys[0] {
+						value, err := ours.Get(key)
+						must(b, err)
+						visit(0, value)
+					}
+				})
+				s.time("batch", func() { must(b, ours.GetBatch(keys[1], visit)) })
+				s.time("resolve", func() { must(b, ours.Resolve(batches[2])) })
+			}
+			s.report(b)
+			b.ReportMetric(s.median("get")/s.median("batch"), "ratio")
+		})
+	}
+}
+
 // BenchmarkCold begins every block with nothing but the root, and nodes in a map.
 func BenchmarkCold(b *testing.B) {
 	g := theGround()

@@ -2,6 +2,9 @@ package mpt
 
 import "github.com/ethereum/go-ethereum/common"
 
+// keepRead is how many items a worker has room for from one GetBatch to the next.
+const keepRead = 1 << 15
+
 // GetBatch reads many keys, which ascend: as Resolve, and Get of each after it, in one
 // walk. visit is given the value of keys[i], or nil, in order; the value is valid as one
 // of Get is. After an error nothing is visited.
@@ -12,7 +15,9 @@ func (t *Trie) GetBatch(keys []common.Hash, visit func(i int, value []byte)) err
 	for _, key := range keys {
 		items = append(items, Item{Key: key})
 	}
-	w.got = items
+	if cap(items) <= keepRead {
+		w.got = items
+	}
 	if err := w.t.ready(items); err != nil || len(keys) == 0 {
 		return err
 	}

@@ -104,6 +104,17 @@ func TestGetBatchFails(t *testing.T) {
 	}
 }
 
+// More keys than a group has end at one leaf.
+func TestGetBatchOfOneLeaf(t *testing.T) {
+	w := newWorld(t, Config{})
+	keys := make([]common.Hash, 2*warmRun)
+	for i := range keys {
+		keys[i][30], keys[i][31] = byte(i>>8), byte(i)
+	}
+	w.update([]Item{{keys[300], []byte{1}}})
+	w.getBatch(keys)
+}
+
 func keySet(content map[common.Hash][]byte) map[common.Hash]bool {
 	keys := make(map[common.Hash]bool)
 	for key := range content {
