@@ -54,10 +54,10 @@ type Arena struct {
 	mu      sync.Mutex
 	next    ref // in the newest slab
 	end     ref
-	workers []*worker // idle ones, with their heaps
-	hashers []*hashing
+	workers []*worker // all there are, with their heaps
 
-	collectings []*collecting
+	idle    sync.Pool // of workers: a hint, see hire
+	hashers sync.Pool
 }
 
 // NewArena is an arena without nodes.
@@ -186,58 +186,4 @@ func (w *worker) release(r ref, size int) {
 	class := classOf(size)
 	w.grown -= int64(classUnits(class)) * unit
 	w.put(r, class)
-}
-
-// worker is a goroutine's share of an operation on one trie.
-type worker struct {
-	*Arena
-	heap
-	t      *Trie
-	now    uint32
-	gone   []place // records of nodes that are no longer where they were
-	list   []Item  // scratch
-	warmed bool    // the items at hand have been to warm
-	fronts [2][]front
-	value  []byte // scratch
-	path   [64]byte
-	fans   [64]fan // one at each depth, where a branch is being worked on
-	got    []Item  // scratch of GetBatch
-	loaded checking
-}
-
-func (a *Arena) hire(t *Trie) *worker {
-	a.mu.Lock()
-	var w *worker
-	if n := len(a.workers); n > 0 {
-		w, a.workers = a.workers[n-1], a.workers[:n-1]
-	}
-	a.mu.Unlock()
-	if w == nil {
-		w = &worker{Arena: a}
-	}
-	w.t, w.now = t, a.epoch.Load()
-	return w
-}
-
-// dismiss enters what the worker did in its trie.
-func (w *worker) dismiss() {
-	w.t.size += w.grown
-	w.t.gone = append(w.t.gone, w.gone...)
-	w.live.Add(w.grown)
-	w.idle()
-}
-
-// join takes over what another worker did for this one.
-func (w *worker) join(hand *worker) {
-	w.grown += hand.grown
-	w.gone = append(w.gone, hand.gone...)
-	hand.idle()
-}
-
-func (w *worker) idle() {
-	w.list, w.warmed = nil, false // holds on to the caller's values
-	w.grown, w.gone, w.t = 0, w.gone[:0], nil
-	w.mu.Lock()
-	w.workers = append(w.workers, w)
-	w.mu.Unlock()
 }

@@ -27,10 +27,13 @@ func (t *Trie) Collect(emit func(*Change) error) error {
 	if !t.unsent {
 		return nil
 	}
-	c := t.arena.collecting()
+	w := t.arena.hire(t)
+	defer w.dismiss()
+	c := &w.collecting
 	c.t, c.a, c.emit, c.change = t, t.arena, emit, Change{Owner: t.owner}
-	defer c.done()
-	return t.fail(c.run())
+	err := c.run()
+	c.t, c.emit, c.path = nil, nil, c.path[:0]
+	return t.fail(err)
 }
 
 type collecting struct {
@@ -43,28 +46,6 @@ type collecting struct {
 	gone   []byte // path of the first of t.gone
 	warmed bool   // the sub-trie at hand has been to warm
 	fronts [2][]ref
-}
-
-func (a *Arena) collecting() *collecting {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	n := len(a.collectings)
-	if n == 0 {
-		return new(collecting)
-	}
-	c := a.collectings[n-1]
-	a.collectings = a.collectings[:n-1]
-	return c
-}
-
-// done leaves the memory to another.
-func (c *collecting) done() {
-	a := c.a
-	c.t, c.a, c.emit, c.warmed = nil, nil, nil, false
-	c.path = c.path[:0]
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.collectings = append(a.collectings, c)
 }
 
 func (c *collecting) run() error {

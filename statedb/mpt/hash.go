@@ -111,28 +111,17 @@ func (a *Arena) hashTries(tries []*Trie) {
 	for i, t := range tries {
 		t.hash, t.stale, t.pending, t.waiting = common.Hash(g.tops[i].slot), false, 0, 0
 	}
-	a.done(g)
+	a.hashers.Put(g)
 }
 
 func (a *Arena) gather(tops int) *hashing {
-	a.mu.Lock()
-	var g *hashing
-	if n := len(a.hashers); n > 0 {
-		g, a.hashers = a.hashers[n-1], a.hashers[:n-1]
-	}
-	a.mu.Unlock()
+	g, _ := a.hashers.Get().(*hashing)
 	if g == nil {
 		g = &hashing{arena: a}
 	}
 	g.tops = append(g.tops[:0], make([]top, tops)...)
 	g.point = commitPoint{}
 	return g
-}
-
-func (a *Arena) done(g *hashing) {
-	a.mu.Lock()
-	a.hashers = append(a.hashers, g)
-	a.mu.Unlock()
 }
 
 // visit has a sub-trie hashed, sooner or later, or what is final of it. Work is about how
@@ -230,7 +219,7 @@ func (g *hashing) fork(j *job, known []common.Hash, work int) (height int) {
 			o.visit(child, part, share)
 			o.flush()
 			tops[n] = o.tops[0]
-			g.arena.done(o)
+			g.arena.hashers.Put(o)
 			<-g.arena.cores
 		}()
 	}
