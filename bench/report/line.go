@@ -34,7 +34,7 @@ type Line struct {
 	Threads  int    `json:"threads"`
 
 	Stage *Stages `json:"stage_ms,omitempty"`
-	Trie  *Trie   `json:"trie_ms,omitempty"` // nil where no state root was computed, or later
+	Trie  *Trie   `json:"trie,omitempty"` // nil where no state root was computed, or later
 	Store *Store  `json:"store,omitempty"`   // nil without a data directory; when the line was written
 	Times
 

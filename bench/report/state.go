@@ -13,12 +13,12 @@ import (
 
 // Trie is what our tries did for a block.
 type Trie struct {
-	Load    *Millis `json:"load"`   // reading accounts, resolving nodes
-	Update  *Millis `json:"update"` // of the nodes in memory
-	Hash    *Millis `json:"hash"`
-	Collect *Millis `json:"collect,omitempty"` // of what changed, for the store; after the block
+	Load    *Millis `json:"load_ms"`   // reading accounts, resolving nodes
+	Update  *Millis `json:"update_ms"` // of the nodes in memory
+	Hash    *Millis `json:"hash_ms"`
+	Collect *Millis `json:"collect_ms,omitempty"` // of what changed, for the store; after the block
 	// Early is how much of load, update and hash was done while the block executed.
-	Early *Millis `json:"early"`
+	Early *Millis `json:"early_ms"`
 
 	Accounts int   `json:"accounts"` // updated
 	Settled  int   `json:"settled"`  // of these, early
@@ -97,11 +97,11 @@ func StoreOf(p store.Progress, rooting int) *Store {
 // the blocks.
 type Ending struct {
 	DataDir string `json:"datadir"`
-	Block   uint64 `json:"block_durable"`
+	Block   uint64 `json:"durable_block"`
 	Hash    string `json:"hash"`
 	Root    string `json:"state_root"`
 	// Trie is the sum over the run.
-	Trie *Trie `json:"trie_ms,omitempty"`
+	Trie *Trie `json:"trie,omitempty"`
 	*Store
 	// The most that waited when a block's line was written.
 	MostRooting   int               `json:"most_rooting"`

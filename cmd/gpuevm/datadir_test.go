@@ -41,7 +41,7 @@ func (g *generated) checkHead(t *testing.T, dir string, height int) {
 func (g *generated) checkLines(t *testing.T, stdout string, from, to int) {
 	t.Helper()
 	lines := decodeLines(t, stdout)
-	if len(lines) != to-from+2 || lines[len(lines)-1]["block_durable"] != float64(to) {
+	if len(lines) != to-from+2 || lines[len(lines)-1]["durable_block"] != float64(to) {
 		t.Fatalf("%d lines for the blocks %d to %d, the last %v", len(lines), from, to, lines[len(lines)-1])
 	}
 	for i, l := range lines[:len(lines)-1] {

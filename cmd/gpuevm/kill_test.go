@@ -110,7 +110,7 @@ func (k *killed) read(t *testing.T, out *bufio.Scanner, lines int, kill func()) 
 			Equal        bool
 			Error        string
 			Store        struct{ Durable int }
-			BlockDurable *int `json:"block_durable"`
+			BlockDurable *int `json:"durable_block"`
 		}
 		if json.Unmarshal(out.Bytes(), &l) != nil {
 			continue // cut off

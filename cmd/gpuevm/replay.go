@@ -20,17 +20,23 @@ import (
 var replayCommand = &cli.Command{
 	Name:      "replay",
 	Usage:     "run real blocks again and check them against their headers",
-	ArgsUsage: "PATH... | --genesis FILE --chain FILE | --rpc URL FROM..TO",
+	ArgsUsage: "PATH... | --genesis FILE --chain FILE [--datadir DIR] | --rpc URL FROM..TO",
 	Description: "Runs real blocks and checks what they come to: gas, receipts root, logs bloom, requests hash and\n" +
 		"state root of the header, and where the file has them every sender, every receipt and the state\n" +
 		"after the block. What the data does not allow to be checked is not; the summary counts what was.\n" +
 		"The exit code is 1 where anything differs or a block can't be loaded, with its block, transaction\n" +
 		"and field; the other blocks still run. Ctrl-C ends it with a summary of what was done.\n\n" +
+		"State roots are computed on tries of our own, with --compare on go-ethereum's too. A block that comes\n" +
+		"with a witness starts with nothing of its tries decoded, on both sides. In a chain our tries stay\n" +
+		"decoded from block to block. With --datadir the state is on disk, durable as --sync-every says; the\n" +
+		"blocks that are there are passed over next time, and a fork of the last 128 is followed. A block's\n" +
+		"time includes reading that state; with --root async its root comes later and is in no block's time.\n\n" +
 		"   gpuevm replay blocks/                            # NETWORK-NUMBER.json.gz, codes.bin.gz beside them\n" +
 		"   gpuevm replay blocks/mainnet-12964999.json.gz\n" +
 		"   gpuevm replay --compare blocks/                  # also serial go-ethereum, for the speed-up\n" +
 		"   gpuevm replay block_payload.rlp                  # block and witness, by go-ethereum's fetchpayload\n" +
 		"   gpuevm replay --genesis genesis.json --chain export.rlp.gz     # by geth export\n" +
+		"   gpuevm replay --genesis genesis.json --chain export.rlp.gz --datadir D --root async\n" +
 		"   gpuevm replay --rpc http://localhost:8545 19000000..19000010   # from a node with debug methods",
 	Action: runReplay,
 	Flags: slices.Concat([]cli.Flag{

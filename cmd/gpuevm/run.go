@@ -23,10 +23,15 @@ var runCommand = &cli.Command{
 		"(core.StateProcessor), the two taking turns over the same state, and prints what it took and\n" +
 		"whether gas, receipts, bloom, requests and state root are equal. Times are medians of the rounds.\n" +
 		"The exit code is 1 where anything differs.\n\n" +
+		"State roots are computed on tries of our own, which stay decoded from block to block; between the\n" +
+		"rounds of a block they are brought back, outside of the times. go-ethereum opens its tries anew for\n" +
+		"every run and resolves their nodes from memory. With --datadir our state is on disk, and each run\n" +
+		"goes on with the same chain where the last one ended; a block is then run once.\n\n" +
 		"   gpuevm run\n" +
 		"   gpuevm run --workload swap --txs 50000\n" +
 		"   gpuevm run --workload serial --threads 1     # the worst case\n" +
-		"   gpuevm run --blocks 5 --json - > blocks.jsonl\n\n" +
+		"   gpuevm run --blocks 5 --json - > blocks.jsonl\n" +
+		"   gpuevm run --datadir D --blocks 20 --root async    # and again: 20 more\n\n" +
 		"Workloads:\n" + workloadList(),
 	Action: runGenerated,
 	Flags: slices.Concat([]cli.Flag{
