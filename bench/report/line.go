@@ -34,8 +34,8 @@ type Line struct {
 	Threads  int    `json:"threads"`
 
 	Stage *Stages `json:"stage_ms,omitempty"`
-	Trie  *Trie   `json:"trie,omitempty"` // nil where no state root was computed, or later
-	Store *Store  `json:"store,omitempty"`   // nil without a data directory; when the line was written
+	Trie  *Trie   `json:"trie,omitempty"`  // nil where no state root was computed, or later
+	Store *Store  `json:"store,omitempty"` // nil without a data directory; when the line was written
 	Times
 
 	StateRoot string   `json:"state_root,omitempty"` // found by us

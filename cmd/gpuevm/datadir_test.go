@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/gpuevm/gpuevm/statedb"
 	"github.com/gpuevm/gpuevm/statedb/store"
@@ -89,35 +90,43 @@ func TestReplayDatadirForks(t *testing.T) {
 	long.checkHead(t, dir, 150)
 }
 
-// A root that is wrong names its block, and what was right before it stays.
+// A root that is wrong names its block, and what was right before it stays. Where roots come
+// later, a few blocks more have run by then, and are refused with it.
 func TestReplayDatadirBroken(t *testing.T) {
 	for _, root := range []string{"sync", "async"} {
-		g, dir := merged(8), t.TempDir()
-		header := g.blocks[4].Header()
-		header.Root[5] ^= 1
-		broken := g.part(8)
-		broken.blocks = slices.Clone(g.blocks)
-		parent := g.blocks[3].Header()
-		for i := 4; i < 8; i++ {
-			h := g.blocks[i].Header()
-			h.ParentHash = parent.Hash()
-			if i == 4 {
-				h.Root = header.Root
-			}
-			broken.blocks[i] = types.NewBlockWithHeader(h).WithBody(*g.blocks[i].Body())
-			parent = h
-		}
+		g, dir := merged(24), t.TempDir()
+		broken, wrong := g.withRoot(4, common.Hash{1})
 		args := append(broken.export(t), "--datadir", dir, "--root", root)
-		stdout, _ := expect(t, exitFailed, []string{"chain1-5: ", "want " + header.Root.Hex(), "blocks after chain1-5"}, replay(args...)...)
-		for i, l := range decodeLines(t, stdout) {
-			if i < 4 && l["equal"] != true || i == 4 && l["equal"] != false {
+		stdout, _ := expect(t, exitFailed, []string{"chain1-5: ", "want " + wrong.Hex(), "blocks after chain1-5"}, replay(args...)...)
+		lines := decodeLines(t, stdout)
+		for i, l := range lines[:len(lines)-2] {
+			if l["equal"] != (i < 4) || i > 4 && !strings.Contains(l["error"].(string), "its parent was refused") {
 				t.Errorf("%s: line %d: %v", root, i, l)
 			}
 		}
+		if last := lines[len(lines)-1]; last["durable_block"] != 4. || len(lines) > 16 {
+			t.Errorf("%s: %d lines, %v", root, len(lines), last)
+		}
 		g.checkHead(t, dir, 4)
-		expect(t, 0, []string{"equal: 4 of 4"}, replay(append(g.export(t), "--datadir", dir)...)...)
-		g.checkHead(t, dir, 8)
+		expect(t, 0, []string{"equal: 20 of 20"}, replay(append(g.export(t), "--datadir", dir)...)...)
+		g.checkHead(t, dir, 24)
 	}
+}
+
+// withRoot is the chain with another state root in the header of the block at i, and what
+// follows from that for the hashes of those after it.
+func (g *generated) withRoot(i int, root common.Hash) (*generated, common.Hash) {
+	changed := g.part(len(g.blocks))
+	changed.blocks = slices.Clone(g.blocks)
+	for k := i; k < len(g.blocks); k++ {
+		h := g.blocks[k].Header()
+		h.ParentHash = changed.blocks[k-1].Hash()
+		if k == i {
+			h.Root = root
+		}
+		changed.blocks[k] = types.NewBlockWithHeader(h).WithBody(*g.blocks[k].Body())
+	}
+	return changed, root
 }
 
 func TestRunDatadir(t *testing.T) {
