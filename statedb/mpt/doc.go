@@ -9,6 +9,11 @@
 //	Hash      encode and hash what changed, deepest first, many nodes at a time
 //	Collect   hand over what changed, to be written
 //
+// What will not change any more can be hashed while the block still executes: HashEarly
+// does so for the nodes that are past their commit point, between two Updates. GetBatch
+// reads the old values that new ones depend on. A block that is not taken is undone by an
+// Update with the old values, or left behind with Reset, as long as it is not collected.
+//
 // Nodes live in an Arena that many tries share: slabs without pointers, so that millions
 // of decoded nodes cost the garbage collector nothing and stay there for the next block.
 // A node knows the hashes of its children, not its own. What is not in the arena is known
