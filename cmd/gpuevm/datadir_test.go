@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -173,4 +176,41 @@ func TestDatadirRefused(t *testing.T) {
 	}
 	defer db.Close()
 	expect(t, exitFailed, []string{dir + " is in use by another process"}, replay(append(g.export(t), "--datadir", dir)...)...)
+}
+
+// stopper cancels after so many writes: lines of JSON, where that is what is written.
+type stopper struct {
+	bytes.Buffer
+	left   int
+	cancel context.CancelFunc
+}
+
+func (s *stopper) Write(p []byte) (int, error) {
+	if s.left--; s.left == 0 {
+		s.cancel()
+	}
+	return s.Buffer.Write(p)
+}
+
+// Ctrl-C leaves a directory that is at the last block of which there is a line.
+func TestReplayDatadirInterrupted(t *testing.T) {
+	g, dir := history(80, 5, -1), t.TempDir()
+	done := 0
+	for _, root := range []string{"sync", "async"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		out, errs := &stopper{left: 20, cancel: cancel}, new(bytes.Buffer)
+		args := append([]string{"gpuevm"}, replay(append(g.export(t), "--datadir", dir, "--root", root, "--sync-every", "1000")...)...)
+		if code := execute(ctx, args, out, errs); code != exitInterrupted {
+			t.Fatalf("exit code %d\n%s", code, errs)
+		}
+		lines := decodeLines(t, out.String())
+		g.checkLines(t, out.String(), done+1, done+len(lines)-1)
+		done += len(lines) - 1
+		g.checkHead(t, dir, done)
+		if !strings.Contains(errs.String(), fmt.Sprintf("durable in %s: block %d ", dir, done)) || len(lines) < 20 || len(lines) > 26 {
+			t.Errorf("%s: %d lines: %s", root, len(lines), errs)
+		}
+	}
+	expect(t, 0, []string{fmt.Sprintf("has the blocks up to %d", done)}, replay(append(g.export(t), "--datadir", dir)...)...)
+	g.checkHead(t, dir, 80)
 }
