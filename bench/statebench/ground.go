@@ -22,6 +22,7 @@ type ground struct {
 	sides  []side
 	stamp  stamp
 	blocks []spec // of heights 2 and up
+	at     int    // how many of them a side that runs alone has
 	lines  *os.File
 }
 
@@ -137,8 +138,21 @@ func (g *ground) readJournal() (err error) {
 	return lines.Err()
 }
 
-// next is another block, on record before any side has it.
-func (g *ground) next(kind Kind, dirty int) (*block, error) {
+// next is another block, on record before any side has it. A side that runs alone and has missed
+// blocks gets those first: so sides that run alone one after the other do the same ones.
+func (g *ground) next(ctx context.Context, kind Kind, dirty int) (*block, error) {
+	if len(g.sides) == 1 {
+		for g.at < len(g.blocks) {
+			s := g.blocks[g.at]
+			g.at++
+			if s.Kind == kind && s.Dirty == dirty {
+				return g.opt.block(s), nil
+			}
+			if err := g.miss(ctx, g.sides[0], s); err != nil {
+				return nil, err
+			}
+		}
+	}
 	s := spec{Height: uint64(len(g.blocks)) + 2, Kind: kind, Dirty: dirty}
 	raw, err := json.Marshal(s)
 	if err == nil {
@@ -148,6 +162,7 @@ func (g *ground) next(kind Kind, dirty int) (*block, error) {
 		return nil, err
 	}
 	g.blocks = append(g.blocks, s)
+	g.at = len(g.blocks)
 	return g.opt.block(s), nil
 }
 
@@ -167,19 +182,30 @@ func (g *ground) open() error {
 	return nil
 }
 
-// catchUp does the blocks that a side has missed.
+// catchUp does the blocks that a side has missed, where there are two.
 func (g *ground) catchUp(ctx context.Context) error {
 	for _, s := range g.sides {
 		from := s.height()
 		if from < 1 || from-1 > uint64(len(g.blocks)) {
 			return fmt.Errorf("%s is at block %d, and only %d are on record", s.name(), from, len(g.blocks)+1)
 		}
+		if g.at = int(from - 1); len(g.sides) == 1 {
+			return nil
+		}
 		for _, spec := range g.blocks[from-1:] {
-			g.opt.say("%s: catching up with block %d", s.name(), spec.Height)
-			if _, err := s.run(ctx, g.opt.block(spec), how{mode: "statedb"}); err != nil {
-				return fmt.Errorf("%s: %w", s.name(), err)
+			if err := g.miss(ctx, s, spec); err != nil {
+				return err
 			}
 		}
+	}
+	return nil
+}
+
+// miss does a block that a side has missed.
+func (g *ground) miss(ctx context.Context, s side, b spec) error {
+	g.opt.say("%s: catching up with block %d", s.name(), b.Height)
+	if _, err := s.run(ctx, g.opt.block(b), how{mode: "statedb"}); err != nil {
+		return fmt.Errorf("%s: %w", s.name(), err)
 	}
 	return nil
 }
@@ -196,7 +222,7 @@ func (g *ground) reopen(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	settle(ctx, g.opt.Settle)
-	return dropPageCache(), nil
+	return g.opt.DropPageCache && dropPageCache(), nil
 }
 
 func (g *ground) close() error {

@@ -22,6 +22,8 @@ type Options struct {
 	Layers int   // rounds in which go-ethereum keeps its blocks in memory
 	Reads  int   // cells read in each way; 0: none
 	Settle time.Duration
+	// DropPageCache drops the operating system's cache, of all processes, before cold blocks.
+	DropPageCache bool
 	// Walk goes through all of the tries once before the warm blocks.
 	Walk bool
 	// History has go-ethereum keep state histories, as its node does.

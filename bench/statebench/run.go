@@ -138,7 +138,7 @@ func (r *running) rounds(ctx context.Context, p Phase, n int, keep bool, before 
 // round is one block on all sides. Sides take turns at going first every block, and
 // go-ethereum's modes every two, so that each mode is first as often as last.
 func (r *running) round(ctx context.Context, k Kind, n int, keep bool) (map[string]*Sample, error) {
-	b, err := r.next(k, n)
+	b, err := r.next(ctx, k, n)
 	if err != nil {
 		return nil, err
 	}
@@ -158,8 +158,8 @@ func (r *running) round(ctx context.Context, k Kind, n int, keep bool) (map[stri
 			return nil, fmt.Errorf("%s: block %d: %w", s.name(), b.Height, err)
 		}
 	}
-	if a, b := samples["gpuevm"], samples["go-ethereum"]; a != nil && b != nil && a.Root != b.Root {
-		return nil, fmt.Errorf("block %d of %d %s: root %s, go-ethereum has %s", r.blocks[len(r.blocks)-1].Height, n, k, a.Root, b.Root)
+	if ours, theirs := samples["gpuevm"], samples["go-ethereum"]; ours != nil && theirs != nil && ours.Root != theirs.Root {
+		return nil, fmt.Errorf("block %d, %d keys of kind %s: root %s, go-ethereum has %s", b.Height, n, k, ours.Root, theirs.Root)
 	}
 	return samples, nil
 }

@@ -60,22 +60,37 @@ func TestRun(t *testing.T) {
 func alone(t *testing.T, o Options, r *Result) {
 	o.Cold, o.Layers, o.Reads, o.Dirty, o.Kinds = 0, 0, 0, o.Dirty[:1], Kinds[:1]
 	r.Alone = make(map[string]*Result)
-	for _, name := range []string{"gpuevm", "go-ethereum"} {
+	run := func(only string) (*Result, string) {
 		var log strings.Builder
-		o.Only, o.Progress = name, &log
+		o.Only, o.Progress = only, &log
 		one, err := Run(context.Background(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
+		return one, log.String()
+	}
+	for _, name := range []string{"gpuevm", "go-ethereum"} {
+		one, log := run(name)
 		p := one.Phases[0]
 		checkPhase(t, p, name)
 		if p.Usage == nil || p.Usage.HeapPeak == 0 || p.Usage.RSSPeak == 0 || p.Usage.Written == 0 || p.Usage.Blocks != o.Rounds {
 			t.Errorf("%s alone: usage %+v", name, p.Usage)
 		}
-		if caught := strings.Contains(log.String(), "catching up"); caught != (name == "go-ethereum") {
-			t.Errorf("%s catches up: %t\n%s", name, caught, &log)
+		if strings.Contains(log, "catching up") {
+			t.Errorf("%s catches up with what it is to do:\n%s", name, log)
 		}
 		r.Alone[name] = one
+	}
+	if err := r.Compare(); err != nil {
+		t.Error(err)
+	}
+	run("gpuevm")
+	if _, log := run(""); strings.Count(log, "go-ethereum: catching up") != o.Rounds+o.Warmup {
+		t.Errorf("go-ethereum does not catch up:\n%s", log)
+	}
+	r.Alone["gpuevm"].Phases[0].Roots[1] = "0x1"
+	if err := r.Compare(); err == nil {
+		t.Error("roots that differ compare")
 	}
 }
 
