@@ -30,9 +30,12 @@ func (t *Trie) Collect(emit func(*Change) error) error {
 	w := t.arena.hire(t)
 	defer w.dismiss()
 	c := &w.collecting
-	c.t, c.a, c.emit, c.change = t, t.arena, emit, Change{Owner: t.owner}
+	*c = collecting{
+		t: t, a: t.arena, emit: emit, change: Change{Owner: t.owner},
+		path: c.path[:0], blob: c.blob, gone: c.gone, fronts: c.fronts,
+	}
 	err := c.run()
-	c.t, c.emit, c.path = nil, nil, c.path[:0]
+	c.t, c.emit = nil, nil // holds on to the caller's things
 	return t.fail(err)
 }
 

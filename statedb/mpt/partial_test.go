@@ -101,6 +101,47 @@ func TestMissingSibling(t *testing.T) {
 	w.collect()
 }
 
+// The nodes on the way to a key that is deleted may be in memory without the one next to
+// it, which Resolve loads too then.
+func TestSiblingOfNodesInMemory(t *testing.T) {
+	long := bytes.Repeat([]byte{7}, 40)
+	a, b, c := common.Hash{0x11}, common.Hash{0x12}, common.Hash{0x20}
+	for _, test := range []struct {
+		batch []Item
+		loads int
+	}{
+		{[]Item{{Key: a}}, 2}, // also c, should nothing stay below its neighbour
+		{[]Item{{Key: a}, {Key: c}}, 1},
+		{[]Item{{Key: b}, {c, []byte{1}}}, 1},
+		{[]Item{{Key: a}, {b, []byte{1}}}, 0},
+	} {
+		w := newWorld(t, Config{})
+		w.update([]Item{{a, long}, {b, long}, {c, long}})
+		w.hash()
+		w.collect()
+		w.reopen()
+		for _, it := range test.batch {
+			if _, err := w.trie.Get(it.Key); err != nil {
+				t.Fatal(err)
+			}
+		}
+		reads := w.store.reads
+		if err := w.trie.Resolve(test.batch); err != nil {
+			t.Fatal(err)
+		}
+		if w.store.reads != reads+test.loads {
+			t.Errorf("%d nodes loaded, want %d", w.store.reads-reads, test.loads)
+		}
+		reads = w.store.reads
+		w.update(test.batch)
+		if w.store.reads != reads {
+			t.Errorf("%d nodes loaded after Resolve", w.store.reads-reads)
+		}
+		w.hash()
+		w.collect()
+	}
+}
+
 // poisoned checks that every call says so.
 func (w *world) poisoned() {
 	w.t.Helper()
