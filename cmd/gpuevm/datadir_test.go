@@ -76,8 +76,8 @@ func TestReplayDatadir(t *testing.T) {
 // A fork within the window is followed, one below it refused, another chain too.
 func TestReplayDatadirForks(t *testing.T) {
 	dir := t.TempDir()
-	all := func(g *generated, code int, says ...string) string {
-		stdout, _ := expect(t, code, says, replay(append(g.export(t), "--datadir", dir)...)...)
+	all := func(g *generated, code int, says ...string) string { // go-ethereum's side goes back too
+		stdout, _ := expect(t, code, says, replay(append(g.export(t), "--datadir", dir, "--compare")...)...)
 		return stdout
 	}
 	long, fork, early := history(150, 1, -1), history(150, 1, 130), history(150, 1, 5)
