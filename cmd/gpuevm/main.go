@@ -61,7 +61,7 @@ func newApp(arg0 string, stdout, stderr io.Writer) *cli.App {
 		HideVersion:    false,
 		Writer:         stdout,
 		ErrWriter:      stderr,
-		Commands:       []*cli.Command{runCommand, replayCommand, dbCommand, benchCommand, stateTestCommand, blockTestCommand, compileCommand, devicesCommand, versionCommand},
+		Commands:       []*cli.Command{runCommand, replayCommand, dbCommand, benchCommand, stateTestCommand, blockTestCommand, compileCommand, ilpCommand, devicesCommand, versionCommand},
 		Action:         noCommand,
 		OnUsageError:   badUsage,
 		ExitErrHandler: func(*cli.Context, error) {}, // execute knows the codes

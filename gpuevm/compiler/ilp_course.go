@@ -29,6 +29,7 @@ type leg struct {
 	stack    Form
 	chain    int32 // the finished block that it is part of, or -1: it is skipped
 	last     bool  // of its chain
+	leaves   bool  // a frame may leave behind it
 }
 
 // NewCourse compiles a code. The contract and its report are nil where it is ineligible.
@@ -88,7 +89,7 @@ func (w *courseWatch) begin(f *Func) {
 	w.next, w.sizes = map[int]int{}, map[int]int{}
 	w.legs = make([]leg, len(f.Blocks))
 	for i, b := range f.Blocks {
-		w.legs[i] = leg{stack: w.program.stackForm(b.Source...), chain: -1}
+		w.legs[i] = leg{stack: w.program.stackForm(b.Source...), chain: -1, leaves: mayLeave(b)}
 		if len(b.Source) > 0 {
 			w.legs[i].from, w.legs[i].to = b.Source[0].from, b.Source[0].to
 		}
@@ -99,6 +100,19 @@ func (w *courseWatch) begin(f *Func) {
 			w.legs[i].succs = append(w.legs[i].succs, w.numbers[e.To.ID])
 		}
 	}
+}
+
+// mayLeave: the interpreter may go on behind a block.
+func mayLeave(b *Block) bool {
+	if b.Kind == KindCall {
+		return len(b.Succs) == 0
+	}
+	for _, e := range b.Succs {
+		if len(e.To.Source) == 0 && mayLeave(e.To) {
+			return true
+		}
+	}
+	return b.Exit != nil
 }
 
 // grown: a block has become one with those that it went to.

@@ -12,7 +12,8 @@ type GraphNode struct {
 	Issue    int    `json:"issue"`
 	Latency  int    `json:"latency"`
 	Critical bool   `json:"critical"` // on a longest chain
-	Needs    []int  `json:"needs"`    // IDs
+	Uses     []int  `json:"uses"`     // IDs of its operands
+	Needs    []int  `json:"needs"`    // IDs of all that must come before
 }
 
 // Graph is the dependence graph of a block, with the times of the order that it has.
@@ -64,7 +65,12 @@ func (g *graph) nodes(starts []int) []GraphNode {
 	nodes := make([]GraphNode, len(g.values))
 	for i, v := range g.values {
 		c := CostOf(v.Op)
-		nodes[i] = GraphNode{v.ID, v.Op.String(), c.Class.String(), v.text(), starts[i], c.Issue, c.Latency, false, []int{}}
+		nodes[i] = GraphNode{v.ID, v.Op.String(), c.Class.String(), v.text(), starts[i], c.Issue, c.Latency, false, []int{}, []int{}}
+		for _, a := range v.Args {
+			if _, here := g.at[a]; here {
+				nodes[i].Uses = append(nodes[i].Uses, a.ID)
+			}
+		}
 		for _, l := range g.preds[i] {
 			nodes[i].Needs = append(nodes[i].Needs, g.values[l.node].ID)
 		}

@@ -4,9 +4,11 @@ import "slices"
 
 // Runs is what ran of a code.
 type Runs struct {
-	Measures          // of what ran
-	Steps    uint64   // instructions
-	Counts   []uint64 // by number of the finished block: how often it ran
+	Measures             // of what ran
+	Steps    uint64      // instructions
+	Lost     int         // frames that went where no edge leads: none, or the course is wrong
+	Counts   []uint64    // by number of the finished block: how often it ran
+	Leaves   map[int]int // frames that left, by the position of the last instruction before
 
 	course    *Course
 	stretches map[Source]Form // of what the interpreter ran
@@ -14,7 +16,7 @@ type Runs struct {
 
 // NewRuns begins to count.
 func (c *Course) NewRuns() *Runs {
-	return &Runs{course: c, Counts: make([]uint64, len(c.Blocks)), stretches: map[Source]Form{}}
+	return &Runs{course: c, Counts: make([]uint64, len(c.Blocks)), Leaves: map[int]int{}, stretches: map[Source]Form{}}
 }
 
 // Take returns what ran since it was last taken. Counts go on.
@@ -36,6 +38,7 @@ func (r *Runs) left(form Form) {
 // Walk follows a frame. A frame that has left stays with the interpreter until it ends.
 type Walk struct {
 	*Runs
+	last    int     // position of the last instruction in compiled code
 	at      int32   // the leg under way; -1: the frame has left
 	next    int32   // the instruction to come in it
 	pending []int32 // legs that ran, of a chain whose last did not
@@ -58,10 +61,13 @@ func (w *Walk) Step(pc int) {
 		if w.next == w.course.legs[w.at].to {
 			w.goOn(pc)
 		}
-		if w.at >= 0 && int(w.course.program.insts[w.next].pc) == pc {
+		if w.at < 0 {
+			w.Leaves[w.last]++
+		} else if int(w.course.program.insts[w.next].pc) == pc {
 			if w.next++; w.next == w.course.legs[w.at].to {
 				w.ran(w.at)
 			}
+			w.last = pc
 			return
 		}
 		w.leave()
@@ -92,6 +98,9 @@ func (w *Walk) goOn(pc int) {
 	if w.at >= 0 {
 		w.next = w.course.legs[w.at].from
 		return
+	}
+	if !w.course.legs[from].leaves {
+		w.Lost++
 	}
 	w.at, w.next = from, w.course.legs[from].to
 	w.leave()

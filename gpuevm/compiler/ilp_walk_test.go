@@ -33,8 +33,8 @@ func followed(t *testing.T, text string, gas uint64, input ...byte) (*Runs, *Fun
 	if int(runs.Steps) != runs.Stack.Ops {
 		t.Errorf("%d steps, the stack form has %d operations", runs.Steps, runs.Stack.Ops)
 	}
-	if got := runs.Path.Total() + runs.Left.Span; got != runs.SSA.Span {
-		t.Errorf("the path takes %d of %d cycles", got, runs.SSA.Span)
+	if got := runs.Path.Total() + runs.Left.Span; got != runs.SSA.Span || runs.Lost > 0 {
+		t.Errorf("the path takes %d of %d cycles; %d frames lost", got, runs.SSA.Span, runs.Lost)
 	}
 	return runs, f
 }
@@ -111,6 +111,10 @@ func TestFollowUnknownJump(t *testing.T) {
 	if runs.Steps != 3+6 {
 		t.Errorf("%d steps", runs.Steps)
 	}
+	runs, _ = followed(t, `0 CALLDATALOAD JUMP :a 1 2 ADD POP STOP`, 100_000) // into no JUMPDEST
+	if runs.Steps != 3 || len(runs.Leaves) != 0 {
+		t.Errorf("%d steps, left at %v", runs.Steps, runs.Leaves)
+	}
 	runs, _ = followed(t, `0xfe00 0 MSTORE INVALID`, 100_000)
 	if runs.Steps != 4 {
 		t.Errorf("%d steps to INVALID", runs.Steps)
@@ -163,7 +167,7 @@ func TestFollowRealFunctions(t *testing.T) {
 			walk = runs.Begin()
 			_, _, _ = runtime.Execute(code, trial.input, &runtime.Config{GasLimit: trial.gas, EVMConfig: vm.Config{Tracer: hooks}})
 			walk.End()
-			if int(runs.Steps) != runs.Stack.Ops || runs.Path.Total()+runs.Left.Span != runs.SSA.Span {
+			if int(runs.Steps) != runs.Stack.Ops || runs.Path.Total()+runs.Left.Span != runs.SSA.Span || runs.Lost > 0 {
 				t.Fatalf("code %d, function %s: %d steps, %+v", i, fn.Name(), runs.Steps, runs.Measures)
 			}
 			steps, left = steps+runs.Steps, left+runs.Left.Ops

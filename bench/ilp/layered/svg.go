@@ -20,13 +20,17 @@ text{font:11px ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:cur
 `
 
 // SVG is the drawing as an element. id names what is defined in it, and must be unique in a
-// page. style may be empty where the page has one.
+// page. Without a style it is an element of a page that has one; with it, a file.
 func (d *Drawing) SVG(id, title, style string) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="%s" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f">`+"\n",
+	space := ""
+	if style != "" {
+		space = `xmlns="http://www.w3.org/2000/svg" `
+	}
+	fmt.Fprintf(&s, `<svg %srole="img" aria-label="%s" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f">`+"\n", space,
 		html.EscapeString(title), d.Width, d.Height, d.Width, d.Height)
 	fmt.Fprintf(&s, "<title>%s</title>\n%s", html.EscapeString(title), style)
-	fmt.Fprintf(&s, `<defs><marker id="%s-tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="tip" d="M0 0L8 4L0 8z"/></marker></defs>`+"\n", id)
+	fmt.Fprintf(&s, `<defs><marker id="%s-tip" viewBox="0 0 8 8" refX="8" refY="4" markerUnits="userSpaceOnUse" markerWidth="8" markerHeight="8" orient="auto"><path class="tip" d="M0 0L8 4L0 8z"/></marker></defs>`+"\n", id)
 	for i := range d.Edges {
 		d.edge(&s, i, id)
 	}
