@@ -152,7 +152,7 @@ func TestSmallTriesMakeNoGarbage(t *testing.T) {
 		}
 	}
 	block()
-	if allocs := testing.AllocsPerRun(20, block); allocs > n/10 {
+	if allocs := testing.AllocsPerRun(20, block); allocs >= n { // a few; hundreds with the race detector
 		t.Errorf("%.0f allocations for %d tries", allocs, n)
 	}
 }
