@@ -2,6 +2,7 @@ package statebench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -99,24 +100,23 @@ func (o *ours) walk(ctx context.Context) error {
 		}
 		return nil
 	}
+	add := func(key gpuevm.Key) error {
+		if keys = append(keys, key); len(keys) < chunk {
+			return nil
+		}
+		return wait()
+	}
 	for _, p := range o.w.order() {
 		i := int(p.index)
 		addr := o.w.address(i)
-		keys = append(keys, gpuevm.Key{Addr: addr, Kind: gpuevm.Balance})
-		if o.w.slotsOf(i) > 0 {
-			for _, q := range o.w.slotOrder(i) {
-				keys = append(keys, gpuevm.Key{Addr: addr, Kind: gpuevm.Slot, Slot: o.w.slot(i, int(q.index))})
-				if len(keys) == chunk {
-					if err := wait(); err != nil {
-						return err
-					}
-				}
+		err := add(gpuevm.Key{Addr: addr, Kind: gpuevm.Balance})
+		for _, q := range o.w.slotOrder(i) {
+			if err == nil {
+				err = add(gpuevm.Key{Addr: addr, Kind: gpuevm.Slot, Slot: o.w.slot(i, int(q.index))})
 			}
 		}
-		if len(keys) == chunk {
-			if err := wait(); err != nil {
-				return err
-			}
+		if err != nil {
+			return errors.Join(err, work.Discard())
 		}
 	}
 	if err := wait(); err != nil {

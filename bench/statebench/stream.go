@@ -47,6 +47,9 @@ func (w *World) order() []place {
 
 // slotOrder lists an account's slots as its trie has them.
 func (w *World) slotOrder(i int) []place {
+	if w.slotsOf(i) == 0 {
+		return nil
+	}
 	return sorted(w.slotsOf(i), func(j int) common.Hash { return crypto.Keccak256Hash(w.slot(i, j).Bytes()) })
 }
 
