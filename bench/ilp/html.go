@@ -58,7 +58,7 @@ type topCode struct {
 }
 
 func (t topCode) Label() string { return t.label() }
-func (t topCode) Path() string  { return pathText(t.M) }
+func (t topCode) Path() string  { return pathText(t.M, 0.05) }
 
 // WriteHTML writes the report as a page that needs nothing else.
 func (r *Report) WriteHTML(w io.Writer) error {
@@ -81,7 +81,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 			break
 		}
 		if i < pageStrips {
-			strips = append(strips, strip{c.label(), c.measures()})
+			strips = append(strips, strip{c.label() + " " + c.Fork, c.measures()})
 		}
 		d.Top = append(d.Top, topCode{c, c.measures(), heaviestFunctions(c), c.Heaviest[:min(pageRows, len(c.Heaviest))]})
 	}

@@ -21,7 +21,7 @@ func plotCycles(m *compiler.Measures, registers int) template.HTML {
 		tip := fmt.Sprintf("%s: %s cycles, %s operations", row.name, count(cycles), count(row.form(m).Ops))
 		c.text(left-8, y+bar-5, "end", "label", row.name)
 		c.rect(left, y, w, bar, classes[i], tip)
-		c.text(left+w+6, y+bar-5, "start", "value", fmt.Sprintf("%s  %.2fx", brief(cycles), ratio(m.Stack.Work, cycles)))
+		c.text(left+w+6, y+bar-5, "start", "value", fmt.Sprintf("%s · %.2fx", brief(cycles), ratio(m.Stack.Work, cycles)))
 	}
 	return c.done()
 }
@@ -34,7 +34,7 @@ type strip struct {
 
 // plotShares shows where critical paths go.
 func plotShares(strips []strip) template.HTML {
-	const left, right, step, bar = 160, 110, 26, 18
+	const left, right, step, bar = 210, 80, 26, 18
 	c := newCanvas("Where the critical path of SSA goes, by class of operation", float64(step*len(strips)+8))
 	full := c.width - left - right
 	for i, s := range strips {

@@ -11,6 +11,9 @@ import (
 // plotBound shows what p units may gain: between Brent's bound and the least there is.
 func plotBound(m *compiler.Measures) template.HTML {
 	const left, right, height, foot, most = 60, 150, 220, 40, 32
+	if m.Stack.Work == 0 {
+		return "<p>There is nothing to do.</p>"
+	}
 	c := newCanvas("Speed-up by p units over one: what is guaranteed, and what nothing exceeds", height+foot)
 	top := max(m.Stack.ILP, m.SSA.ILP)
 	top = 1 + nice((top-1)*1.15)
@@ -32,7 +35,7 @@ func plotBound(m *compiler.Measures) template.HTML {
 		for step := range 81 {
 			p := math.Exp2(float64(step) / 80 * math.Log2(most))
 			w, s := float64(f.Work), float64(f.Span)
-			least = append(least, [2]float64{x(p), y(max(1, w/(w/p+s)))}) // one unit alone takes no longer than w
+			least = append(least, [2]float64{x(p), y(w / ((w-s)/p + s))})
 			best = append(best, [2]float64{x(p), y(min(p, w/max(s, 1)))})
 		}
 		c.path(best, class)

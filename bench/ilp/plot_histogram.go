@@ -16,6 +16,9 @@ func plotSpread(d *Distributions, byWork bool, what string, names [3]string) tem
 	if byWork {
 		weighed = "weighed by work"
 	}
+	if d.Count == 0 {
+		return "<p>There is nothing to count.</p>"
+	}
 	c := newCanvas(fmt.Sprintf("ILP of %s, %s", what, weighed), 3*(height+gap)+foot)
 	top := axisEnd(d, byWork)
 	counts, total := histogram(d, byWork, top)
@@ -37,7 +40,7 @@ func plotSpread(d *Distributions, byWork bool, what string, names [3]string) tem
 		c.histogram(counts[i][:], total, highest, base, height, x, top, []string{"f-stack", "f-ssa", "f-budget"}[i])
 		c.line(x(q.P50), base-height+2, x(q.P50), base, "median")
 		c.text(left, base-height-6, "start", "label strong", names[i])
-		c.text(c.width-right, base-height-6, "end", "label", fmt.Sprintf("5%% %.2f   25%% %.2f   median %.2f   75%% %.2f   95%% %.2f", q.P5, q.P25, q.P50, q.P75, q.P95))
+		c.text(c.width-right, base-height-6, "end", "label", fmt.Sprintf("5%% %.2f · 25%% %.2f · median %.2f · 75%% %.2f · 95%% %.2f", q.P5, q.P25, q.P50, q.P75, q.P95))
 		c.text(left-6, base-height+10, "end", "tick", percent(highest))
 		c.text(left-6, base, "end", "tick", "0")
 	}

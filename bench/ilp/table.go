@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/gpuevm/gpuevm/gpuevm/compiler"
 )
 
@@ -36,7 +37,7 @@ func rows(registers int) []row {
 // Print writes the report for people. most is how many codes it lists.
 func (r *Report) Print(w io.Writer, most int) error {
 	m := &r.Whole
-	fmt.Fprintf(w, "%s codes, %s ineligible", count(len(r.Codes)), count(r.ineligible()))
+	fmt.Fprintf(w, "%s, %s ineligible", r.CodesText(), count(r.ineligible()))
 	if r.Executed != nil {
 		m = &r.Executed.Measures
 		fmt.Fprintf(w, "; %s blocks, %s transactions that run code, %s frames, %s instructions executed",
@@ -58,12 +59,24 @@ func (r *Report) Print(w io.Writer, most int) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nwhere the critical path of SSA goes: %s\n", pathText(m))
+	fmt.Fprintf(w, "\nwhere the critical path of SSA goes: %s\n", pathText(m, 0.005))
 	if m.Left.Ops > 0 {
 		fmt.Fprintf(w, "left to the interpreter: %.1f%% of the operations, in every row as the stack form has them\n", 100*ratio(m.Left.Ops, m.Stack.Ops))
 	}
 	r.printSpreads(w)
 	return r.printCodes(w, most)
+}
+
+// CodesText counts codes, and where some ran under several forks these apart.
+func (r *Report) CodesText() string {
+	hashes := map[common.Hash]bool{}
+	for _, c := range r.Codes {
+		hashes[c.Hash] = true
+	}
+	if len(hashes) < len(r.Codes) {
+		return fmt.Sprintf("%s codes, %s by fork", count(len(hashes)), count(len(r.Codes)))
+	}
+	return count(len(r.Codes)) + " codes"
 }
 
 func (r *Report) ineligible() (n int) {
@@ -116,7 +129,7 @@ func (r *Report) printCodes(w io.Writer, most int) error {
 		if c.Executed != nil {
 			txs, frames = count(c.Executed.Txs), count(c.Executed.Frames)
 		}
-		path := pathText(m)
+		path := pathText(m, 0.05)
 		if c.Ineligible != "" {
 			path = c.Ineligible
 		}
@@ -151,10 +164,11 @@ func sharesOf(m *compiler.Measures) (list []share) {
 	return append(list, share{interpreter, m.Left.Span, ratio(m.Left.Span, m.SSA.Span)})
 }
 
-func pathText(m *compiler.Measures) string {
+// pathText names the shares that are not below a least one.
+func pathText(m *compiler.Measures, least float64) string {
 	var parts []string
 	for _, s := range sharesOf(m) {
-		if s.Part >= 0.005 {
+		if s.Part >= least {
 			parts = append(parts, fmt.Sprintf("%s %.0f%%", s.Class, 100*s.Part))
 		}
 	}

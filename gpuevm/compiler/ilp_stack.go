@@ -9,7 +9,8 @@ package compiler
 //   - a stack slot that it reads was written (for as long as that takes), or one that it
 //     writes was written or read before, since a slot has one name for one value after
 //     another: nothing is renamed;
-//   - states, by the same rules as in SSA, whatever an instruction pays for included.
+//   - states, by the same rules as in SSA, whatever an instruction pays for included;
+//   - what ends a block waits for all in it, as in SSA.
 //
 // Its work counts PUSH, DUP, SWAP and POP, which SSA does not have, and as an operation also
 // the opcode that is none: it ends the frame.
@@ -35,13 +36,22 @@ func (p *program) stackForm(source ...Source) Form {
 	for i := range s.maker {
 		s.maker[i] = OpStart
 	}
-	for _, r := range source {
+	for n, r := range source {
 		for i := r.from; i < r.to; i++ {
-			s.instruction(s.p.insts[i].op)
+			if n == len(source)-1 && i == r.to-1 && p.endsBlock(i) {
+				s.end(s.p.insts[i].op)
+			} else {
+				s.instruction(s.p.insts[i].op)
+			}
 		}
 	}
 	s.form.close()
 	return s.form
+}
+
+// end is what ends the block, when all else is done.
+func (s *stackForm) end(op byte) {
+	s.form.add(Form{1, CostOf(Op(op)).Latency, CostOf(Op(op)).Latency, 1})
 }
 
 // slots are the stack slots that an instruction reads and writes, from the bottom.
