@@ -22,6 +22,9 @@ type Block struct {
 	// Roots is where the state root comes from. Nil: no state root is computed, and
 	// receipts before Byzantium lack their intermediate root.
 	Roots Roots
+	// DeferRoot has Roots told of all changes and not asked for the state root, which
+	// BlockResult then lacks: it may come later, while the next block runs.
+	DeferRoot bool
 	// OnCommit, where it is set, is called after every committed transaction, in order.
 	OnCommit func(index int)
 	// TxsOnly leaves out what follows the transactions (withdrawals, requests, rewards),
@@ -32,7 +35,8 @@ type Block struct {
 	Rewards func(header *types.Header, uncles []*types.Header) []Credit
 }
 
-// Roots turns diffs, applied in order, into state roots.
+// Roots turns diffs, applied in order, into state roots. One that is also Early is told of
+// changes sooner.
 type Roots interface {
 	Apply(*gpuevm.StateDiff) error
 	Root() (common.Hash, error)
@@ -46,14 +50,14 @@ type BlockResult struct {
 	GasUsed      uint64
 	Bloom        types.Bloom
 	ReceiptsRoot common.Hash
-	Root         *common.Hash // state root; nil without Block.Roots
+	Root         *common.Hash // state root; nil without Block.Roots or with DeferRoot
 	Stats        Stats
 
 	state *overlay
 }
 
 // Diff is what the block changed, all in one.
-func (r *BlockResult) Diff() *gpuevm.StateDiff { return r.state.diff() }
+func (r *BlockResult) Diff() *gpuevm.StateDiff { return r.state.diff(false) }
 
 // Stats says how the block was run. Stage times are summed over the lanes; stages
 // overlap, so that they may add up to more than Wall.

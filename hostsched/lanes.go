@@ -38,6 +38,7 @@ type run struct {
 	err        error // ends the block
 	stats      Stats
 	receipts   receipts
+	early      *early // nil: nothing is told before the end
 }
 
 // attempt is the speculative execution of one transaction.
@@ -144,6 +145,7 @@ func (r *run) recoverChunk() {
 	r.mu.Unlock()
 	start := time.Now()
 	r.recoverSenders(from, to)
+	r.early.recovered(r.txs[from:to])
 	took := time.Since(start)
 	r.mu.Lock()
 	r.stats.Stage.Senders += took
@@ -163,6 +165,7 @@ func (r *run) admit() {
 	start := time.Now()
 	for r.plan.admitted < limit {
 		r.plan.admit()
+		r.early.admitted(&r.txs[r.plan.admitted-1])
 	}
 	r.stats.Stage.Predict += time.Since(start)
 }
@@ -193,6 +196,7 @@ func (r *run) execute(batch []int32, v *view) {
 		a := &r.runs[txs[i].Index]
 		a.result = &results[i]
 		a.bloom = bloomOf(a.result)
+		r.early.ran(a.result)
 	}
 	took := time.Since(start)
 	r.mu.Lock()
@@ -270,7 +274,8 @@ func (r *run) commitNext(i int) error {
 	if r.bad[i] != nil {
 		return txError(tx, r.bad[i])
 	}
-	result, err := r.commit(r.ctx, tx, a.result, a.exact)
+	before := a.result
+	result, err := r.commit(r.ctx, tx, before, a.exact)
 	if err != nil {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
@@ -284,6 +289,7 @@ func (r *run) commitNext(i int) error {
 		r.stats.OnDevice++
 	}
 	a.result = result
+	r.early.committed(tx, before, result)
 	if len(tx.Access.Reads) > 0 {
 		r.predict.Outcome(tx, result.Reads)
 	}

@@ -42,6 +42,7 @@ type cells struct {
 
 type cell struct {
 	known   bool // value and base hold
+	given   bool // handed over before the end of the block
 	base    common.Hash
 	value   common.Hash // committed
 	pending []pending   // ascending by tx
@@ -298,25 +299,32 @@ func (o *overlay) set(tx int32, w *gpuevm.Cell, sum bool) error {
 	return nil
 }
 
+// each visits the cells of an account. The key it is given lacks the address.
+func (a *cells) each(visit func(gpuevm.Key, *cell)) {
+	for kind := range a.fields {
+		visit(gpuevm.Key{Kind: gpuevm.Kind(kind)}, &a.fields[kind])
+	}
+	for slot, c := range a.slots {
+		visit(gpuevm.Key{Kind: gpuevm.Slot, Slot: slot}, c)
+	}
+}
+
 // diff is the sum of all that was applied: every cell whose value changed. The slots of
-// wiped accounts are listed where they are not zero.
-func (o *overlay) diff() *gpuevm.StateDiff {
+// wiped accounts are listed where they are not zero. With given also what was handed over
+// and has not changed after all.
+func (o *overlay) diff(given bool) *gpuevm.StateDiff {
 	d := new(gpuevm.StateDiff)
 	for i := range o.shards {
 		for addr, a := range o.shards[i].accounts {
 			if a.wiped {
 				d.Wiped = append(d.Wiped, addr)
 			}
-			for kind := range a.fields {
-				if c := &a.fields[kind]; c.value != c.base {
-					d.Cells = append(d.Cells, gpuevm.Cell{Key: gpuevm.Key{Addr: addr, Kind: gpuevm.Kind(kind)}, Value: c.value})
+			a.each(func(key gpuevm.Key, c *cell) {
+				if c.value != c.base || given && c.given {
+					key.Addr = addr
+					d.Cells = append(d.Cells, gpuevm.Cell{Key: key, Value: c.value})
 				}
-			}
-			for slot, c := range a.slots {
-				if c.value != c.base {
-					d.Cells = append(d.Cells, gpuevm.Cell{Key: gpuevm.Key{Addr: addr, Kind: gpuevm.Slot, Slot: slot}, Value: c.value})
-				}
-			}
+			})
 		}
 	}
 	o.codes.Range(func(h, blob any) bool {

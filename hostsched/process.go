@@ -129,6 +129,7 @@ func (p *Processor) start(ctx context.Context, b *Block) *run {
 	if !r.rules.IsByzantium {
 		r.roots = b.Roots
 	}
+	r.early = newEarly(r)
 	return r
 }
 
@@ -144,15 +145,17 @@ func (r *run) seal(requests [][]byte) (*BlockResult, error) {
 	}
 	if roots := r.block.Roots; roots != nil {
 		if r.roots == nil { // else applied as they came
-			if err := roots.Apply(result.Diff()); err != nil {
+			if err := roots.Apply(r.state.diff(true)); err != nil {
 				return nil, err
 			}
 		}
-		root, err := roots.Root()
-		if err != nil {
-			return nil, err
+		if !r.block.DeferRoot {
+			root, err := roots.Root()
+			if err != nil {
+				return nil, err
+			}
+			result.Root = &root
 		}
-		result.Root = &root
 	}
 	result.ReceiptsRoot, result.Bloom = r.receipts.digest.finish()
 	r.stats.Stage.Root += time.Since(start)

@@ -94,7 +94,7 @@ func TestTrail(t *testing.T) {
 			o := newOverlay(g)
 			runTrailBlock(t, rnd, o, k, keys, wipes)
 			if rnd.Intn(4) > 0 { // or the block is thrown away
-				g.apply(o.diff())
+				g.apply(o.diff(false))
 			}
 		}
 		if k.kept == 0 && !wipes {

@@ -29,5 +29,5 @@ func Transition(ctx context.Context, engine gpuevm.Engine, env *gpuevm.BlockEnv,
 	if err != nil {
 		return nil, nil, err
 	}
-	return result, l.state.diff(), nil
+	return result, l.state.diff(false), nil
 }

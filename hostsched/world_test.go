@@ -22,6 +22,7 @@ import (
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/ethereum/go-ethereum/tests"
 	"github.com/ethereum/go-ethereum/trie"
+	"github.com/gpuevm/gpuevm/gpuevm"
 	"github.com/gpuevm/gpuevm/hostsched"
 	"github.com/gpuevm/gpuevm/statedb"
 	"github.com/holiman/uint256"
@@ -359,8 +360,13 @@ func runGeth(t *testing.T, config *params.ChainConfig, parent *types.Header, blo
 
 func runOurs(t *testing.T, p *hostsched.Processor, config *params.ChainConfig, parent *types.Header, block *types.Block, tries *statedb.Tries) (outcome, *hostsched.BlockResult) {
 	t.Helper()
+	return runOn(t, p, config, parent, block, tries, tries)
+}
+
+func runOn(t *testing.T, p *hostsched.Processor, config *params.ChainConfig, parent *types.Header, block *types.Block, pre gpuevm.StateView, roots hostsched.Roots) (outcome, *hostsched.BlockResult) {
+	t.Helper()
 	b := &hostsched.Block{
-		Block: block, Config: config, Author: block.Coinbase(), Pre: tries, Roots: tries,
+		Block: block, Config: config, Author: block.Coinbase(), Pre: pre, Roots: roots,
 		BlockHash: hostsched.BlockHashes(block.Header(), &testChain{config, parent}),
 	}
 	res, err := p.Process(context.Background(), b)

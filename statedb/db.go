@@ -139,11 +139,7 @@ func (db *DB) Close() error {
 	db.seat.Lock()
 	defer db.seat.Unlock()
 	db.failed = errShut
-	if w := db.owner; w != nil {
-		w.lose()
-		db.owner = nil
-	}
-	return errors.Join(db.forest.Undo(), db.store.Close())
+	return errors.Join(db.evict(db.owner), db.store.Close())
 }
 
 // Prove proves an account and slots of it under a root of the window, as eth_getProof

@@ -25,7 +25,7 @@ func TestCloseAmidWork(t *testing.T) {
 	must(t, err)
 	d := g.Diff(100, 9)
 	w.Expect(world.KeysOf(d))
-	w.Settled(world.Absolute(b.state, d), 10)
+	w.Settled(world.Absolute(b.state, d), nil, 10)
 	must(t, g.db.Close())
 	goleak.VerifyNone(t, before)
 	w.Expect(world.KeysOf(d)) // too late, and harmless

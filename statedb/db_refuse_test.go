@@ -166,7 +166,7 @@ func TestConcurrent(t *testing.T) {
 				return
 			}
 			w.Expect(world.KeysOf(d))
-			w.Settled(early, 10)
+			w.Settled(early, nil, 10)
 			if i%3 == 0 {
 				if err := w.Apply(d); err != nil {
 					t.Error(err)

@@ -74,7 +74,7 @@ func (g *forestry) grow(parent *grown) (*grown, *statedb.Commit) {
 	d := world.Absolute(g.State, g.Diff(1+g.Intn(60), 9))
 	if g.Intn(2) == 0 {
 		w.Expect(world.KeysOf(d))
-		w.Settled(g.SettledOf(g.State, d), g.Intn(100))
+		w.Settled(g.SettledOf(g.State, d), nil, g.Intn(100))
 	}
 	if g.Intn(6) == 0 {
 		if g.Intn(2) == 0 {

@@ -36,8 +36,9 @@ type Work struct {
 }
 
 type early struct {
-	diff  *gpuevm.StateDiff
-	later int
+	diff    *gpuevm.StateDiff
+	claimed []common.Address
+	later   int
 }
 
 // maxEarly bounds what is kept for a block that does not own the forest yet.
@@ -78,7 +79,7 @@ func (db *DB) grant() {
 	}
 	db.owner, w.owns = w, true
 	for _, e := range w.early {
-		db.forest.Settled(e.diff, e.later)
+		db.forest.Settled(e.diff, e.claimed, e.later)
 	}
 	w.early = nil
 }
@@ -92,12 +93,8 @@ func (db *DB) take(w *Work) error {
 	if db.owner == w {
 		return nil
 	}
-	if db.owner != nil {
-		db.owner.lose()
-		db.owner = nil
-		if err := db.forest.Undo(); err != nil {
-			return err
-		}
+	if err := db.evict(db.owner); err != nil {
+		return err
 	}
 	if err := db.follow(w.parent); err != nil {
 		return errors.Join(err, db.forest.Undo())
@@ -106,6 +103,16 @@ func (db *DB) take(w *Work) error {
 	defer w.mu.Unlock()
 	db.owner, w.owns, w.applied, w.early = w, true, 0, nil
 	return nil
+}
+
+// evict takes the forest away from w, if w owns it.
+func (db *DB) evict(w *Work) error {
+	if w == nil || db.owner != w {
+		return nil
+	}
+	w.lose()
+	db.owner = nil
+	return db.forest.Undo()
 }
 
 // follow brings the forest from the block that it is at to another.
@@ -139,15 +146,16 @@ func (w *Work) Expect(keys []gpuevm.Key) {
 	}
 }
 
-// Settled hands over what no later transaction is known to change; see forest.Forest.
-func (w *Work) Settled(d *gpuevm.StateDiff, later int) {
+// Settled hands over what no later transaction is known to change; see forest.Forest. Apply
+// must follow.
+func (w *Work) Settled(d *gpuevm.StateDiff, claimed []common.Address, later int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
 	case w.owns:
-		w.db.forest.Settled(d, later)
+		w.db.forest.Settled(d, claimed, later)
 	case len(w.early) < maxEarly:
-		w.early = append(w.early, early{d, later})
+		w.early = append(w.early, early{d, claimed, later})
 	}
 }
 
@@ -193,12 +201,7 @@ func (w *Work) Discard() error {
 	w.View.Close()
 	w.db.seat.Lock()
 	defer w.db.seat.Unlock()
-	if w.db.owner != w {
-		return nil
-	}
-	w.lose()
-	w.db.owner = nil
-	return w.db.forest.Undo()
+	return w.db.evict(w)
 }
 
 func (w *Work) end() {
@@ -312,11 +315,14 @@ func (c *Commit) pass() error {
 	if err := db.refused[w.parent]; err != nil {
 		return fmt.Errorf("its parent was refused: %w", err)
 	}
-	if err := db.take(w); err != nil {
-		return err
-	}
 	if len(w.diffs) == 0 {
 		w.diffs = append(w.diffs, c.Diff)
+		if err := db.evict(w); err != nil { // the diff may lack what was handed over early
+			return err
+		}
+	}
+	if err := db.take(w); err != nil {
+		return err
 	}
 	if w.rooted < len(w.diffs) || w.applied < len(w.diffs) {
 		if _, err := w.fold(); err != nil {

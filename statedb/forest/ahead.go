@@ -27,8 +27,9 @@ type ahead struct {
 }
 
 type settled struct {
-	diff  *gpuevm.StateDiff
-	later int
+	diff    *gpuevm.StateDiff
+	claimed []common.Address
+	later   int
 }
 
 const (
@@ -77,10 +78,11 @@ func (f *Forest) Expect(keys []gpuevm.Key) {
 }
 
 // Settled hands over accounts that no later transaction of the block is known to change,
-// with absolute values; about later accounts are still to come. The diff is the forest's
-// from then on. Whatever is handed over comes again with Apply.
-func (f *Forest) Settled(d *gpuevm.StateDiff, later int) {
-	f.add(func(a *ahead) { a.settled = append(a.settled, settled{d, later}) })
+// with absolute values; those claimed are still to come, and about later others. What it is
+// given is the forest's from then on. Apply must bring the last value of every cell that was
+// handed over, be it the one before the block.
+func (f *Forest) Settled(d *gpuevm.StateDiff, claimed []common.Address, later int) {
+	f.add(func(a *ahead) { a.settled = append(a.settled, settled{d, claimed, later}) })
 }
 
 func (f *Forest) workAhead() {
@@ -124,7 +126,24 @@ func (f *Forest) settle(done []settled) {
 		}
 	}
 	f.stats.Settled += len(f.changes.dirty)
-	_ = f.fold(done[len(done)-1].later) // Root has the error
+	last := &done[len(done)-1]
+	_ = f.fold(&rest{f.hashes(last.claimed), last.later}) // Root has the error
+}
+
+// hashes are where accounts are in their trie, in order.
+func (f *Forest) hashes(addrs []common.Address) []common.Hash {
+	b := &f.scratch.batch
+	b.Reset()
+	for i := range addrs {
+		b.Add(addrs[i][:])
+	}
+	f.opt.Hasher.Hash(b)
+	out := make([]common.Hash, len(addrs))
+	for i := range out {
+		out[i] = *b.Digest(i)
+	}
+	slices.SortFunc(out, func(a, b common.Hash) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(out)
 }
 
 // expect loads the nodes on the way to some cells. What can't be loaded is for Root to

@@ -31,26 +31,29 @@ func (f *Forest) Root() (common.Hash, error) {
 	f.ahead.drop()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.fold(finish); err != nil {
+	if err := f.fold(nil); err != nil {
 		return common.Hash{}, err
 	}
 	return f.accounts.Root()
 }
 
-// finish is for fold: no update is to come, hash all.
-const finish = -1
+// rest is what is still to come of a block: accounts that are known, and how many others.
+type rest struct {
+	known []common.Hash
+	later int
+}
 
-// fold brings the tries up to what was applied. later is how many accounts of the block
-// are still to come, about, or finish.
-func (f *Forest) fold(later int) error {
+// fold brings the tries up to what was applied. Where there is a rest, those nodes of the
+// account trie that it will touch are left for later.
+func (f *Forest) fold(rest *rest) error {
 	if f.err != nil {
 		return f.err
 	}
-	f.err = f.steps(later)
+	f.err = f.steps(rest)
 	return f.err
 }
 
-func (f *Forest) steps(later int) error {
+func (f *Forest) steps(rest *rest) error {
 	start := time.Now()
 	if err := f.load(); err != nil {
 		return err
@@ -70,17 +73,17 @@ func (f *Forest) steps(later int) error {
 	end := time.Now()
 	f.stats.Load += loaded.Sub(start)
 	f.stats.Update += updated.Sub(loaded) + end.Sub(hashed)
-	err := f.hashAccounts(later)
+	err := f.hashAccounts(rest)
 	f.stats.Hash += hashed.Sub(updated) + time.Since(end)
-	if later != finish {
+	if rest != nil {
 		f.stats.Early += time.Since(start)
 	}
 	return err
 }
 
-func (f *Forest) hashAccounts(later int) error {
-	if later != finish {
-		return f.accounts.HashEarly(nil, later)
+func (f *Forest) hashAccounts(rest *rest) error {
+	if rest != nil {
+		return f.accounts.HashEarly(rest.known, rest.later)
 	}
 	_, err := f.accounts.Hash()
 	return err

@@ -77,7 +77,7 @@ func follow(t *testing.T, o forest.Options, seed int64, blocks int) {
 		if w.Intn(5) == 0 { // a block that is given up
 			lost := w.Diff(1+w.Intn(60), 9)
 			f.Expect(world.KeysOf(lost))
-			f.Settled(w.SettledOf(w.State, lost), w.Intn(100))
+			f.Settled(w.SettledOf(w.State, lost), nil, w.Intn(100))
 			if w.Intn(2) == 0 {
 				check(t, f.Apply(lost))
 				if w.Intn(2) == 0 {
@@ -125,7 +125,7 @@ func step(t *testing.T, w *world.World, f *forest.Forest) {
 	d := world.Absolute(w.State, w.Diff(1+w.Intn(100), 9))
 	f.Expect(world.KeysOf(d))
 	for range w.Intn(3) {
-		f.Settled(w.SettledOf(w.State, d), w.Intn(200))
+		f.Settled(w.SettledOf(w.State, d), nil, w.Intn(200))
 		for wait := w.Intn(3) > 0; wait && f.Stats().Waiting > 0; { // else Apply comes first
 			runtime.Gosched()
 		}
