@@ -113,33 +113,28 @@ func (c *contest) runRooted(ctx context.Context, t *trial, p *hostsched.Processo
 		return err
 	}
 	out.begun, out.result = true, nil
-	if c.deferred {
-		out.result, err = c.runDeferred(ctx, t, p, roots, out)
-		return err
-	}
-	before := t.ground.stats()
+	trie := c.watch(t)
 	result, stats, err := c.ours(ctx, t, p, roots)
 	if err != nil {
 		return err
 	}
-	after := t.ground.stats()
-	stats.trie = report.TrieOf(&before, &after)
+	stats.trie = trie()
 	out.result = result
 	out.rooted = append(out.rooted, stats)
 	return nil
 }
 
-// runDeferred leaves the root for later where it can be. Stats of the tries are not asked for:
-// that would wait for the roots of the blocks before.
-func (c *contest) runDeferred(ctx context.Context, t *trial, p *hostsched.Processor, roots hostsched.Roots, out *outcome) (*hostsched.BlockResult, error) {
-	if t.Config.IsByzantium(t.Block.Number()) {
-		roots = nil // commit has the whole diff
+// watch starts to count what the tries do. Where roots come later it does not: asking would
+// wait for those of the blocks before.
+func (c *contest) watch(t *trial) (end func() *report.Trie) {
+	if c.deferred {
+		return func() *report.Trie { return nil }
 	}
-	result, stats, err := c.ours(ctx, t, p, roots)
-	if err == nil {
-		out.rooted = append(out.rooted, stats)
+	before := t.ground.stats()
+	return func() *report.Trie {
+		after := t.ground.stats()
+		return report.TrieOf(&before, &after)
 	}
-	return result, err
 }
 
 // discard takes back what the last run changed.
@@ -200,7 +195,7 @@ func (c *contest) ours(ctx context.Context, t *trial, p *hostsched.Processor, ro
 		return nil, ranStats{}, err
 	}
 	block := job.Ready(roots)
-	block.Rewards = rewards(job)
+	block.Rewards, block.DeferRoot = rewards(job), c.deferred
 	if t.ground != nil {
 		if block.Pre, err = t.ground.view(); err != nil {
 			return nil, ranStats{}, err

@@ -32,11 +32,15 @@ func (r *results) add(ctx context.Context, l *report.Line, landing *landing, wan
 	return r.settle(ctx, !r.deferred)
 }
 
+// mostDue bounds the lines that wait. The database bounds the blocks that wait for their roots,
+// but who waits here may hear of it late.
+const mostDue = 6
+
 // settle writes the lines whose blocks are done, or waits for all of them.
 func (r *results) settle(ctx context.Context, wait bool) error {
 	for len(r.due) > 0 {
 		d := r.due[0]
-		if d.landing != nil && wait {
+		if d.landing != nil && (wait || len(r.due) > mostDue) {
 			select {
 			case <-d.landing.done:
 			case <-ctx.Done():
