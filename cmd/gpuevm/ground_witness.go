@@ -43,7 +43,7 @@ func (w *witnessed) view() (gpuevm.StateView, error) {
 }
 
 func (w *witnessed) begin() (hostsched.Roots, error) {
-	return &witnessRoots{Forest: w.forest}, nil
+	return &witnessRoots{forest: w.forest}, nil
 }
 
 func (w *witnessed) stats() forest.Stats { return w.forest.Stats() }
@@ -58,21 +58,21 @@ func (w *witnessed) discard(*gpuevm.StateDiff) error {
 }
 
 // witnessRoots says whom a node that the witness lacks was needed for: the trie knows only
-// hashes.
+// hashes. It is not hostsched.Early: a block must be applied in one piece.
 type witnessRoots struct {
-	*forest.Forest
-	diffs []*gpuevm.StateDiff
+	forest *forest.Forest
+	diffs  []*gpuevm.StateDiff
 }
 
 // Apply implements hostsched.Roots.
 func (w *witnessRoots) Apply(d *gpuevm.StateDiff) error {
 	w.diffs = append(w.diffs, d)
-	return w.Forest.Apply(d)
+	return w.forest.Apply(d)
 }
 
 // Root implements hostsched.Roots.
 func (w *witnessRoots) Root() (common.Hash, error) {
-	root, err := w.Forest.Root()
+	root, err := w.forest.Root()
 	var missing *mpt.MissingNodeError
 	if errors.As(err, &missing) {
 		err = fmt.Errorf("the witness lacks a node that the state root needs%s: %w", w.needs(missing), err)
