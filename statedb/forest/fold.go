@@ -1,7 +1,6 @@
 package forest
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,14 +14,16 @@ import (
 
 // scratch is memory that one fold leaves to the next.
 type scratch struct {
-	batch  keccak.Batch
-	ranks  []ranked
-	spare  []ranked
-	items  []mpt.Item
-	keys   []common.Hash
-	values []byte
-	folds  []int32 // accounts at hand
-	tries  []*mpt.Trie
+	batch   keccak.Batch
+	ranks   []ranked
+	spare   []ranked
+	items   []mpt.Item
+	keys    []common.Hash
+	leaves  [][]byte
+	values  []byte
+	folds   []int32 // accounts at hand
+	changed []bool  // dirty accounts that are not what they were
+	tries   []*mpt.Trie
 }
 
 // Root is the state root after everything applied so far. An error names the account or
@@ -93,22 +94,15 @@ func (f *Forest) hashAccounts(rest *rest) error {
 // changed ones in order.
 func (f *Forest) load() error {
 	c, s := &f.changes, &f.scratch
-	s.batch.Reset()
+	s.folds, s.ranks = s.folds[:0], s.ranks[:0]
 	for _, i := range c.dirty {
-		if a := &c.accounts[i]; !a.loaded {
-			s.batch.Add(a.addr[:])
-		}
-	}
-	f.opt.Hasher.Hash(&s.batch)
-	n := 0
-	s.ranks = s.ranks[:0]
-	for _, i := range c.dirty {
-		if a := &c.accounts[i]; !a.loaded {
-			a.hash = *s.batch.Digest(n)
-			n++
+		if !c.accounts[i].loaded {
+			s.folds = append(s.folds, i)
 		}
 		s.ranks = append(s.ranks, ranked{index: i})
 	}
+	f.hashNames(len(s.folds), func(k int) []byte { return c.accounts[s.folds[k]].addr[:] },
+		func(k int, hash *common.Hash) { c.accounts[s.folds[k]].hash = *hash })
 	s.ranks = s.order(s.ranks, f.opt.Workers, func(i int32) *common.Hash { return &c.accounts[i].hash })
 	for k, r := range s.ranks {
 		c.dirty[k] = r.index
@@ -122,25 +116,30 @@ func (f *Forest) load() error {
 // readAll reads the accounts that are not known yet.
 func (f *Forest) readAll() error {
 	c, s := &f.changes, &f.scratch
-	s.keys, s.folds = s.keys[:0], s.folds[:0]
+	s.keys, s.folds, s.leaves = s.keys[:0], s.folds[:0], s.leaves[:0]
 	for _, i := range c.dirty {
 		if a := &c.accounts[i]; !a.loaded {
 			s.keys, s.folds = append(s.keys, a.hash), append(s.folds, i)
 		}
 	}
-	var bad error
-	err := f.accounts.GetBatch(s.keys, func(k int, leaf []byte) {
-		if err := c.accounts[s.folds[k]].load(leaf); bad == nil {
-			bad = err
-		}
-	})
+	err := f.accounts.GetBatch(s.keys, func(_ int, leaf []byte) { s.leaves = append(s.leaves, leaf) })
 	for k := 0; err != nil && k < len(s.folds); k++ { // which one was it?
 		a := &c.accounts[s.folds[k]]
 		if _, e := f.accounts.Get(a.hash); e != nil {
 			return fmt.Errorf("account %s: %w", a.addr.Hex(), e)
 		}
 	}
-	return errors.Join(err, bad)
+	if err != nil {
+		return err
+	}
+	return f.parts(len(s.folds), func(from, to int) error {
+		for k := from; k < to; k++ {
+			if err := c.accounts[s.folds[k]].load(s.leaves[k]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (a *account) load(leaf []byte) (err error) {
@@ -279,27 +278,11 @@ func (f *Forest) slotValue(v *common.Hash) []byte {
 	return f.scratch.values[start:]
 }
 
-// hashSlots hashes the names of all slots that were written, a part on each core.
+// hashSlots hashes the names of all slots that were written.
 func (f *Forest) hashSlots() {
-	c := &f.changes
-	const part = 1024
-	parts := (len(c.slots) + part - 1) / part
-	each(f.opt.Workers, parts, func(p int) {
-		slots := c.slots[p*part : min((p+1)*part, len(c.slots))]
-		batch := &f.scratch.batch
-		if parts > 1 {
-			batch = new(keccak.Batch)
-		} else {
-			batch.Reset()
-		}
-		for i := range slots {
-			batch.Add(slots[i].slot[:])
-		}
-		f.opt.Hasher.Hash(batch)
-		for i := range slots {
-			slots[i].hash = *batch.Digest(i)
-		}
-	})
+	slots := f.changes.slots
+	f.hashNames(len(slots), func(k int) []byte { return slots[k].slot[:] },
+		func(k int, hash *common.Hash) { slots[k].hash = *hash })
 }
 
 // groupSlots lists the writes of each dirty account in scratch.ranks[from:to], but those
@@ -336,30 +319,52 @@ func (f *Forest) groupSlots() {
 // updateAccounts brings the account trie up to date, and makes the dirty accounts clean.
 func (f *Forest) updateAccounts() error {
 	c, s := &f.changes, &f.scratch
-	s.items, s.values = s.items[:0], slices.Grow(s.values[:0], bodySize*len(c.dirty))
-	for _, i := range c.dirty {
-		a := &c.accounts[i]
-		next, err := a.next()
-		if err != nil {
-			return err
-		}
-		if next != a.is {
-			it := mpt.Item{Key: a.hash}
-			if next.exists {
-				start := len(s.values)
-				s.values = next.append(s.values)
-				it.Value = s.values[start:]
+	n := len(c.dirty)
+	s.values = slices.Grow(s.values[:0], bodySize*n)[:bodySize*n]
+	s.items = slices.Grow(s.items[:0], n)[:n]
+	s.changed = slices.Grow(s.changed[:0], n)[:n]
+	err := f.parts(n, func(from, to int) error {
+		for k := from; k < to; k++ {
+			a := &c.accounts[c.dirty[k]]
+			var err error
+			room := s.values[k*bodySize : k*bodySize : (k+1)*bodySize]
+			if s.items[k].Value, s.changed[k], err = a.settle(room); err != nil {
+				return err
 			}
-			s.items = append(s.items, it)
+			s.items[k].Key = a.hash
 		}
-		a.is, a.fields, a.dirty, a.wiped, a.since = next, fields{}, false, false, 0
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	f.stats.Accounts += len(s.items)
+	items := s.items[:0]
+	for k, changed := range s.changed {
+		if changed {
+			items = append(items, s.items[k])
+		}
+	}
+	s.items = items
+	f.stats.Accounts += len(items)
 	c.dirty, c.last = c.dirty[:0], -1
-	if err := f.accounts.Update(s.items); err != nil {
+	if err := f.accounts.Update(items); err != nil {
 		return fmt.Errorf("accounts: %w", err)
 	}
 	return nil
+}
+
+// settle makes a dirty account clean. Where that changes it, leaf is what its trie gets,
+// appended to room, or nil where it is gone.
+func (a *account) settle(room []byte) (leaf []byte, changed bool, err error) {
+	next, err := a.next()
+	if err != nil {
+		return nil, false, err
+	}
+	if changed = next != a.is; changed && next.exists {
+		leaf = next.append(room)
+	}
+	a.is, a.fields, a.dirty, a.wiped, a.since = next, fields{}, false, false, 0
+	return leaf, changed, nil
 }
 
 // next is the account with all that was applied, its storage being up to date.

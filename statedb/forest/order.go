@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/gpuevm/gpuevm/statedb/keccak"
 )
 
 // ranked is something to be sorted by hash; the first bytes mostly decide.
@@ -82,3 +83,44 @@ func each(workers, n int, do func(i int)) {
 	work()
 	wg.Wait()
 }
+
+// part is how many small things are worth giving to another goroutine.
+const part = 1024
+
+// parts does n things on all cores, some at a time. The error is that of the first part
+// that has one.
+func (f *Forest) parts(n int, do func(from, to int) error) error {
+	if n <= part || f.opt.Workers == 1 {
+		return do(0, n)
+	}
+	errs := make([]error, (n+part-1)/part)
+	each(f.opt.Workers, len(errs), func(p int) { errs[p] = do(p*part, min((p+1)*part, n)) })
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hashNames hashes n names, of accounts or slots.
+func (f *Forest) hashNames(n int, name func(k int) []byte, hashed func(k int, hash *common.Hash)) {
+	_ = f.parts(n, func(from, to int) error {
+		batch := &f.scratch.batch
+		if n > part {
+			batch = batches.Get().(*keccak.Batch)
+			defer batches.Put(batch)
+		}
+		batch.Reset()
+		for k := from; k < to; k++ {
+			batch.Add(name(k))
+		}
+		f.opt.Hasher.Hash(batch)
+		for k := from; k < to; k++ {
+			hashed(k, (*common.Hash)(batch.Digest(k-from)))
+		}
+		return nil
+	})
+}
+
+var batches = sync.Pool{New: func() any { return new(keccak.Batch) }}
