@@ -36,7 +36,7 @@ type Report struct {
 type Code struct {
 	Hash       common.Hash       `json:"hash"`
 	Name       string            `json:"name,omitempty"`    // as it was given
-	Address    *common.Address   `json:"address,omitempty"` // the first that ran it
+	Address    *common.Address   `json:"address,omitempty"` // the lowest that ran it
 	Fork       string            `json:"fork"`
 	Bytes      int               `json:"bytes"`
 	Ineligible string            `json:"ineligible,omitempty"`

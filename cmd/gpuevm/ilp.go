@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,15 +53,13 @@ type ilpInputs struct {
 	blocks []string
 }
 
-func runILP(ctx *cli.Context) error {
+func runILP(ctx *cli.Context) (err error) {
 	fork, err := forkOf(ctx)
 	if err != nil {
 		return err
 	}
-	for name, least := range map[string]int{"registers": 1, "blocks": 0, "graphs": 0, "top": 0, "threads": 0} {
-		if n := ctx.Int(name); n < least || n > 1<<20 {
-			return usagef("--%s %d: it is %d or more", name, n, least)
-		}
+	if err := checkILPFlags(ctx); err != nil {
+		return err
 	}
 	in, err := ilpArguments(ctx.Args().Slice())
 	if err != nil {
@@ -76,13 +75,9 @@ func runILP(ctx *cli.Context) error {
 	}
 	defer func() { err = firstError(err, out.close()) }()
 	log.SetDefault(log.NewLogger(log.NewTerminalHandlerWithLevel(ctx.App.ErrWriter, log.LevelWarn, false)))
-	threads := ctx.Int("threads")
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
 	progress := newILPProgress(ctx.App.ErrWriter)
 	study := ilp.NewStudy(ilp.Options{Registers: ctx.Int("registers"), Heaviest: ctx.Int("blocks"), Graphs: ctx.Int("graphs"),
-		Threads: threads, Progress: progress.done})
+		Threads: cmp.Or(ctx.Int("threads"), runtime.GOMAXPROCS(0)), Progress: progress.done})
 	if set.Len() > 0 {
 		err = study.Blocks(ctx.Context, set)
 	}
@@ -90,6 +85,20 @@ func runILP(ctx *cli.Context) error {
 		err = study.Codes(ctx.Context, in.codes, fork)
 	}
 	progress.end()
+	return tellILP(study, out, ctx.Int("top"), err)
+}
+
+func checkILPFlags(ctx *cli.Context) error {
+	for name, least := range map[string]int{"registers": 1, "blocks": 0, "graphs": 0, "top": 0, "threads": 0} {
+		if n := ctx.Int(name); n < least || n > 1<<20 {
+			return usagef("--%s %d: it is %d to %d", name, n, least, 1<<20)
+		}
+	}
+	return nil
+}
+
+// tellILP writes the report, also where the study was interrupted.
+func tellILP(study *ilp.Study, out *ilpOutputs, top int, err error) error {
 	interrupted := errors.Is(err, context.Canceled)
 	if err != nil && !interrupted {
 		return err
@@ -101,8 +110,8 @@ func runILP(ctx *cli.Context) error {
 	if interrupted {
 		r.Incomplete = "interrupted: what was done until then"
 	}
-	if writeErr := out.write(r, ctx.Int("top")); writeErr != nil {
-		return writeErr
+	if err := out.write(r, top); err != nil {
+		return err
 	}
 	if failed := r.Failed(); failed != nil && !interrupted {
 		return cli.Exit(failed.Error(), exitFailed)

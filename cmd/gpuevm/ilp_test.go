@@ -71,7 +71,7 @@ func TestILPUsage(t *testing.T) {
 		{"ilp " + empty, "no blocks in this folder"},
 		{"ilp " + table, "gzip"},
 		{"ilp --fork Chicago 0x00", `--fork "Chicago"`},
-		{"ilp --registers 0 0x00", "--registers 0: it is 1 or more"},
+		{"ilp --registers 0 0x00", "--registers 0: it is 1 to 1048576"},
 		{"ilp --top -1 0x00", "--top -1"},
 		{"ilp 0x00 --html x", "flags come before codes and blocks"},
 	} {
