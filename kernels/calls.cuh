@@ -8,9 +8,6 @@
 // The calls by their opcodes, which decide what they do.
 enum CallOp : u32 { OP_CALL = 0xf1, OP_CALLCODE = 0xf2, OP_DELEGATECALL = 0xf4, OP_STATICCALL = 0xfa };
 
-// Outcome of a frame.
-enum Outcome : u32 { DONE, REVERTED, HALTED, ENTERED };
-
 // Answer is how a call ended, or ENTERED where a frame is now on top.
 struct Answer {
   u32 outcome;
@@ -106,6 +103,8 @@ CALL_FN void open_frame(Evm& e, const Callee& c, const Code& code, u32 journal, 
   f.caller = c.caller;
   f.journal = journal;
   f.flags = c.flags;
+  f.compiled = COMPILED && code.known ? code.known->compiled : 0;
+  if (COMPILED && code.known && !f.compiled) atomic_add((u32*)&code.known->runs, 1u);
   e.depth++;
 }
 

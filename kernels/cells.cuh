@@ -131,8 +131,11 @@ struct CodeIn {
   u64 marks;  // u16[size + 1]
   u64 blocks; // CodeBlock[block_count]
   u32 size, block_count;
+  u64 compiled; // the function that it was compiled to, 0: none
+  u32 runs;     // frames of it that began in the interpreter
+  u32 pad;
 };
-static_assert(OFFSET(CodeIn, code) == 32 && sizeof(CodeIn) == 64, "");
+static_assert(OFFSET(CodeIn, code) == 32 && sizeof(CodeIn) == 80, "");
 
 // Table is the state on the device: open addressing, linear probing, capacity a power of 2.
 struct Table {
@@ -291,6 +294,13 @@ struct HashArgs {
   u64 hashes;  // u8[32][]
 };
 static_assert(sizeof(HashArgs) == 32, "");
+
+// ListArgs are the arguments of list_functions in what gpuevm/compiler emits.
+struct ListArgs {
+  u32 count, pad;
+  u64 functions; // u64[count]: where the address of each goes
+};
+static_assert(sizeof(ListArgs) == 16, "");
 
 // MultiplyArgs: products[i] is what 256 multiplications make of numbers[i], see multiply.cu.
 struct MultiplyArgs {

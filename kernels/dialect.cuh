@@ -28,6 +28,23 @@ typedef long long i64;
 #define CONST_TABLE static const
 #endif
 
+// COMPILED: frames may run compiled code, see runtime.cuh. On a GPU that code has to be linked
+// with the kernel, whose registers and stack it changes: there it is an option.
+#if !ON_GPU || defined(WITH_COMPILED)
+#define COMPILED 1
+#else
+#define COMPILED 0
+#endif
+
+// RUNTIME_FN is a function that code compiled elsewhere calls, COMPILED_FN one of that code.
+#if ON_GPU
+#define RUNTIME_FN extern "C" __device__
+#define COMPILED_FN static __device__ __noinline__
+#else
+#define RUNTIME_FN extern "C" __attribute__((visibility("default")))
+#define COMPILED_FN static
+#endif
+
 // UNROLL stands before a short loop whose copies index registers; g++ -O2 would keep the loop.
 // ROLLED stands before one of which NVIDIA's compiler would make copies that only take time.
 #if ON_GPU

@@ -10,7 +10,8 @@
 #pragma once
 #include "opcodes.cuh"
 
-// interpret runs the frame on top, and all that it calls, to its end.
+// interpret runs the frame on top, and all that it calls, to its end; ENTERED: to where a
+// frame of compiled code is on top.
 CALL_FN Answer interpret(Evm& e) {
   Machine m;
   Answer last = answer(HALTED, 0);
@@ -94,7 +95,7 @@ next:
   case 0x08: TERNARY(add_mod)
   case 0x09: TERNARY(mul_mod)
   case 0x0a: {
-    TRY(charge(e, m, 10 + (e.revision >= SPURIOUS_DRAGON ? 50 : 10) * (u64)byte_length(TOP(1))));
+    TRY(charge(e, m, exp_cost(e, TOP(1))));
     BINARY(power)
   }
   case 0x0b: BINARY(sign_extend)
@@ -117,35 +118,28 @@ next:
   case 0x20: { // KECCAK256
     u256 offset = TOP(0), size = TOP(1);
     TRY(touch(e, m, offset, size, 6, 0));
-    u8 hash[32];
-    keccak256(hash, at(m, offset, size), low64(size));
+    u256 hash = memory_hash(m, offset, size);
     m.top--;
-    PUT(0, load_be(hash));
+    PUT(0, hash);
     break;
   }
 
-  case 0x30: PUSH(u256_from_address(e.accounts[frame(e).self].addr))
+  case 0x30: PUSH(own_address(e))
   case 0x31: { // BALANCE
-    u32 i = account_of_word(e, TOP(0));
-    TRY(charge(e, m, cold_account(e, i)));
+    u32 i;
+    TRY(meet(e, m, TOP(0), &i));
     PUT(0, see_balance(e, i));
     goto touched;
   }
-  case 0x32: PUSH(u256_from_address(e.tx->from))
-  case 0x33: PUSH(u256_from_address(e.accounts[frame(e).caller].addr))
-  case 0x34: PUSH(frame(e).value)
-  case 0x35: { // CALLDATALOAD
-    u256 at = TOP(0);
-    u8 word[32];
-    copy_padded(word, frame(e).input, frame(e).input_size, at, 32);
-    PUT(0, load_be(word));
-    break;
-  }
-  case 0x36: PUSH(u256_from(frame(e).input_size))
+  case 0x32: PUSH(origin(e))
+  case 0x33: PUSH(caller(e))
+  case 0x34: PUSH(call_value(e))
+  case 0x35: PUT(0, call_data_word(e, TOP(0))); break;
+  case 0x36: PUSH(u256_from(call_data_size(e)))
   case 0x37: { // CALLDATACOPY
     u256 to = TOP(0), from = TOP(1), size = TOP(2);
     TRY(touch(e, m, to, size, 3, 0));
-    copy_padded(at(m, to, size), frame(e).input, frame(e).input_size, from, low64(size));
+    call_data_copy(e, m, to, from, size);
     m.top -= 3;
     break;
   }
@@ -153,68 +147,62 @@ next:
   case 0x39: { // CODECOPY
     u256 to = TOP(0), from = TOP(1), size = TOP(2);
     TRY(touch(e, m, to, size, 3, 0));
-    copy_padded(at(m, to, size), m.code, m.code_size, from, low64(size));
+    code_copy(m, to, from, size);
     m.top -= 3;
     break;
   }
-  case 0x3a: PUSH(e.tx->gas_price)
+  case 0x3a: PUSH(gas_price(e))
   case 0x3b: { // EXTCODESIZE
-    u32 i = account_of_word(e, TOP(0));
-    TRY(charge(e, m, cold_account(e, i)));
-    PUT(0, u256_from(see_code(e, i).size));
+    u32 i;
+    TRY(meet(e, m, TOP(0), &i));
+    PUT(0, ext_code_size(e, i));
     goto touched;
   }
   case 0x3c: CALL(op_ext_code_copy); goto touched;
-  case 0x3d: SINCE(BYZANTIUM); PUSH(u256_from(e.return_size))
+  case 0x3d: SINCE(BYZANTIUM); PUSH(u256_from(return_data_size(e)))
   case 0x3e: SINCE(BYZANTIUM); CALL(op_return_data_copy); break;
   case 0x3f: { // EXTCODEHASH
     SINCE(CONSTANTINOPLE);
-    u32 i = account_of_word(e, TOP(0));
-    TRY(charge(e, m, cold_account(e, i)));
+    u32 i;
+    TRY(meet(e, m, TOP(0), &i));
     PUT(0, ext_code_hash(e, i));
     goto touched;
   }
   case 0x40: PUT(0, block_hash(e, TOP(0))); goto touched;
-  case 0x41: PUSH(u256_from_address(e.block->coinbase))
-  case 0x42: PUSH(u256_from(e.block->time))
-  case 0x43: PUSH(e.block->number)
-  case 0x44: PUSH(e.block->prevrandao)
-  case 0x45: PUSH(u256_from(e.block->gas_limit))
-  case 0x46: SINCE(ISTANBUL); PUSH(e.block->chain_id)
+  case 0x41: PUSH(coinbase(e))
+  case 0x42: PUSH(u256_from(timestamp(e)))
+  case 0x43: PUSH(block_number(e))
+  case 0x44: PUSH(prevrandao(e))
+  case 0x45: PUSH(u256_from(gas_limit(e)))
+  case 0x46: SINCE(ISTANBUL); PUSH(chain_id(e))
   case 0x47: { // SELFBALANCE
     SINCE(ISTANBUL);
     u256 balance = see_balance(e, frame(e).self);
     set_word(words, m.top++, balance);
     goto touched;
   }
-  case 0x48: SINCE(LONDON); PUSH(e.block->base_fee)
-  case 0x49: { // BLOBHASH
-    SINCE(CANCUN);
-    u256 i = TOP(0);
-    bool there = fits64(i) && low64(i) < e.tx->blob_count;
-    PUT(0, there ? load_be(e.bytes + e.tx->blobs + 32 * low64(i)) : u256_zero());
-    break;
-  }
-  case 0x4a: SINCE(CANCUN); PUSH(e.block->blob_base_fee)
+  case 0x48: SINCE(LONDON); PUSH(base_fee(e))
+  case 0x49: SINCE(CANCUN); PUT(0, blob_hash(e, TOP(0))); break;
+  case 0x4a: SINCE(CANCUN); PUSH(blob_base_fee(e))
 
   case 0x50: m.top--; break;
   case 0x51: { // MLOAD
     u256 at = TOP(0);
     TRY(touch_word(e, m, at, 32));
-    PUT(0, load_be(m.memory + low64(at)));
+    PUT(0, memory_word(m, low64(at)));
     break;
   }
   case 0x52: { // MSTORE
     u256 at = TOP(0);
     TRY(touch_word(e, m, at, 32));
-    store_be(m.memory + low64(at), TOP(1));
+    set_memory_word(m, low64(at), TOP(1));
     m.top -= 2;
     break;
   }
   case 0x53: { // MSTORE8
     u256 at = TOP(0);
     TRY(touch_word(e, m, at, 1));
-    m.memory[low64(at)] = (u8)TOP(1).w[0];
+    set_memory_byte(m, low64(at), TOP(1).w[0]);
     m.top -= 2;
     break;
   }
@@ -240,12 +228,7 @@ next:
   case 0x5b: // JUMPDEST: in a block that was paid for, the beginning of the next
     if (!m.precise) goto enter;
     break;
-  case 0x5c: { // TLOAD
-    SINCE(CANCUN);
-    u32 i = slot_of(e, frame(e).self, TOP(0), S_TRANSIENT);
-    PUT(0, e.slots[i].value);
-    goto touched;
-  }
+  case 0x5c: SINCE(CANCUN); PUT(0, tload(e, TOP(0))); goto touched;
   case 0x5d: SINCE(CANCUN); CALL(op_tstore); goto touched;
   case 0x5e: SINCE(CANCUN); CALL(op_mcopy); break;
   case 0x5f: SINCE(SHANGHAI); PUSH(u256_zero())
@@ -280,19 +263,17 @@ next:
   }
   case 0xa0: case 0xa1: case 0xa2: case 0xa3: case 0xa4: CALL(op_log, op - 0xa0u); goto touched;
 
-  case 0xf0: CALL(op_create, false); goto enter;
-  case 0xf5: SINCE(CONSTANTINOPLE); CALL(op_create, true); goto enter;
-  case OP_DELEGATECALL: SINCE(HOMESTEAD); CALL(op_call, op); goto enter;
-  case OP_STATICCALL: SINCE(BYZANTIUM); CALL(op_call, op); goto enter;
-  case OP_CALL: case OP_CALLCODE: CALL(op_call, op); goto enter;
-  case 0xfd: SINCE(BYZANTIUM); goto give_back;
+  case 0xf0: CALL(op_create, false); goto another;
+  case 0xf5: SINCE(CONSTANTINOPLE); CALL(op_create, true); goto another;
+  case OP_DELEGATECALL: SINCE(HOMESTEAD); CALL(op_call, op); goto another;
+  case OP_STATICCALL: SINCE(BYZANTIUM); CALL(op_call, op); goto another;
+  case OP_CALL: case OP_CALLCODE: CALL(op_call, op); goto another;
+  case 0xfd: SINCE(BYZANTIUM); goto gives_back;
   case 0xf3:
-  give_back: {
+  gives_back: {
     u256 offset = TOP(0), size = TOP(1);
     TRY(touch(e, m, offset, size, 0, 0));
-    return_bytes(e, at(m, offset, size), (u32)low64(size));
-    outcome = op == 0xf3 ? DONE : REVERTED;
-    if (outcome == REVERTED) set_error(e, ERR_REVERTED);
+    outcome = give_back(e, m, op == 0xfd, offset, size);
     goto finished;
   }
   case 0xff:
@@ -325,8 +306,14 @@ finished:
     Machine copy = m;
     bool more = finish_frame(e, copy, outcome, &last);
     m = copy;
-    if (more) goto enter;
+    if (!more) goto stopped;
   }
+another: // frame is on top, perhaps
+  if (COMPILED && !e.stop && frame(e).compiled) {
+    suspend(e, m);
+    return answer(ENTERED, 0);
+  }
+  goto enter;
 stopped:
   return last;
 

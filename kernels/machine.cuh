@@ -1,20 +1,8 @@
-// The frame on top while it runs: its registers, so to speak, and what every opcode does with
-// them: pay gas, grow memory, begin a basic block, jump.
+// What every opcode does with the registers of a frame: pay gas, grow memory, begin a basic
+// block, jump.
 #pragma once
+#include "facts.cuh"
 #include "gas.cuh"
-
-// Machine is the frame on top while it runs.
-struct Machine {
-  const u8* code;
-  const u16* marks;
-  const CodeBlock* blocks;
-  u8* memory;
-  u64 gas;
-  u32 code_size, pc;
-  u32 base, top; // of the stack: the frame's first word, and the next free one
-  u32 memory_size;
-  bool precise, is_static;
-};
 
 FN void resume(const Evm& e, Machine& m) {
   const Frame& f = e.frames[e.depth - 1];
@@ -42,8 +30,10 @@ FN void suspend(Evm& e, const Machine& m) {
 
 FN bool ends_block(u8 op) { return op == 0x00 || op == 0x56 || op == 0xf3 || op == 0xfd || op == 0xff; }
 
-// rest_of_block is the static gas of the instructions behind pc in its block.
+// rest_of_block is the static gas of the instructions behind pc in its block. Of compiled code,
+// which pays by sections of its own, only the code itself knows it.
 CALL_FN u64 rest_of_block(const Evm& e, const u8* code, const u16* marks, u32 size, u32 pc) {
+  if (COMPILED && e.frames[e.depth - 1].compiled) return e.rest;
   u64 sum = 0;
   u8 op = code[pc];
   while (!ends_block(op)) {
@@ -80,20 +70,20 @@ FN bool grow(Evm& e, Machine& m, u64 end) {
   return true;
 }
 
-// touch pays `more`, and for memory up to the end of the range, and grows it.
-FN bool touch(Evm& e, Machine& m, const u256& offset, const u256& size, u64 per_word, u64 more) {
-  u64 end, cost;
-  if (!range_end(offset, size, &end)) {
+// growth is what it costs to make memory reach the end of a range.
+FN bool growth(Evm& e, const Machine& m, const u256& offset, const u256& size, u64* end, u64* cost) {
+  if (!range_end(offset, size, end)) {
     set_error(e, ERR_GAS_OVERFLOW);
     return false;
   }
-  if (!memory_cost(end, m.memory_size, &cost)) return inner(e, ERR_GAS_OVERFLOW);
-  return charge(e, m, cost + per_word * word_count(low64(size)) + more) && grow(e, m, end);
+  return memory_cost(*end, m.memory_size, cost) || inner(e, ERR_GAS_OVERFLOW);
 }
 
-// at is where a range that was touched begins; an empty one may be anywhere.
-FN u8* at(const Machine& m, const u256& offset, const u256& size) {
-  return m.memory + (is_zero(size) ? 0 : low64(offset));
+// touch pays `more`, and for memory up to the end of the range, and grows it.
+FN bool touch(Evm& e, Machine& m, const u256& offset, const u256& size, u64 per_word, u64 more) {
+  u64 end, cost;
+  return growth(e, m, offset, size, &end, &cost) &&
+         charge(e, m, cost + per_word * word_count(low64(size)) + more) && grow(e, m, end);
 }
 
 // touch_word is touch for a fixed size.
@@ -139,21 +129,11 @@ FN bool jump_to(const Evm& e, Machine& m, const u256& to) {
   return true;
 }
 
-// copy_padded copies from data, with zeros where it has ended.
-FN void copy_padded(u8* to, const u8* data, u64 data_size, const u256& offset, u64 size) {
-  u64 from = fits64(offset) && low64(offset) < data_size ? low64(offset) : data_size;
-  u64 there = data_size - from < size ? data_size - from : size;
-  copy_bytes(to, data + from, there);
-  fill_bytes(to + there, 0, size - there);
-}
-
 FN u32 account_of_word(Evm& e, const u256& w) {
   u8 addr[20];
   address_from(addr, w);
   return account_of(e, addr);
 }
-
-FN Frame& frame(Evm& e) { return e.frames[e.depth - 1]; }
 
 // push_data is the n bytes behind a PUSH. The code goes on for 33 bytes at least, so that whole
 // words may be read.

@@ -1,6 +1,8 @@
 // Opcodes that are more than a line. Those that return a bool say whether the frame goes on;
-// where it does not, the error is set, or the transaction has stopped.
+// where it does not, the error is set, or the transaction has stopped. Each stands here once,
+// with operands as arguments; op_* take them from the stack, for the interpreter.
 #pragma once
+#include "compiled.cuh"
 #include "machine.cuh"
 
 CALL_FN u256 block_hash(Evm& e, const u256& number) {
@@ -24,39 +26,31 @@ CALL_FN u256 ext_code_hash(Evm& e, u32 i) {
   return hash;
 }
 
-CALL_FN bool op_log(Evm& e, Machine& m, u32 topics) {
-  u256 offset = get(e, m.top - 1), size = get(e, m.top - 2);
-  if (!touch(e, m, offset, size, 0, 375 + 375 * topics + 8 * low64(size))) return false;
-  if (m.is_static) return set_error(e, ERR_WRITE_PROTECTION), false;
-  u32 n = (u32)low64(size);
-  u8* to = add_log(e, frame(e).self, topics, n);
-  if (!to) return false;
-  for (u32 i = 0; i < topics; i++) store_be(to + 32 * i, get(e, m.top - 3 - i));
-  copy_bytes(to + 32 * topics, at(m, offset, size), n);
-  m.top -= 2 + topics;
-  return true;
+// exp_cost is what EXP costs by its exponent.
+FN u64 exp_cost(const Evm& e, const u256& exponent) {
+  return 10 + (e.revision >= SPURIOUS_DRAGON ? 50 : 10) * (u64)byte_length(exponent);
 }
 
-CALL_FN bool op_return_data_copy(Evm& e, Machine& m) {
-  u256 to = get(e, m.top - 1), from = get(e, m.top - 2), size = get(e, m.top - 3);
-  if (!touch(e, m, to, size, 3, 0)) return false;
-  bool over;
-  u256 end = add_overflow(from, size, &over);
-  // go-ethereum adds modulo 2^256; a size that was paid for can't make that differ.
-  if (over || !fits64(from) || !fits64(end) || low64(end) > e.return_size) {
-    return set_error(e, ERR_RETURN_DATA_BOUNDS), false;
-  }
-  if (!is_zero(size)) copy_bytes(m.memory + low64(to), return_data(e) + low64(from), low64(size));
-  m.top -= 3;
-  return true;
+FN u256 memory_hash(const Machine& m, const u256& offset, const u256& size) {
+  u8 hash[32];
+  keccak256(hash, at(m, offset, size), low64(size));
+  return load_be(hash);
 }
 
-CALL_FN bool op_mcopy(Evm& e, Machine& m) {
-  u256 to = get(e, m.top - 1), from = get(e, m.top - 2), size = get(e, m.top - 3);
-  if (!touch(e, m, less(to, from) ? from : to, size, 3, 0)) return false;
-  if (!is_zero(size)) move_bytes(m.memory + low64(to), m.memory + low64(from), low64(size));
-  m.top -= 3;
-  return true;
+// ---- accounts
+
+// meet finds an account, which costs more where it was not accessed before.
+FN bool meet(Evm& e, Machine& m, const u256& who, u32* account) {
+  *account = account_of_word(e, who);
+  return charge(e, m, cold_account(e, *account));
+}
+
+FN u256 ext_code_size(Evm& e, u32 i) { return u256_from(see_code(e, i).size); }
+
+// copy_code_of: the memory has been touched.
+FN void copy_code_of(Evm& e, const Machine& m, u32 i, const u256& to, const u256& from, const u256& size) {
+  Code code = see_code(e, i);
+  copy_padded(at(m, to, size), code.bytes, code.size, from, low64(size));
 }
 
 CALL_FN bool op_ext_code_copy(Evm& e, Machine& m) {
@@ -66,44 +60,113 @@ CALL_FN bool op_ext_code_copy(Evm& e, Machine& m) {
   if (!range_end(to, size, &end)) return set_error(e, ERR_GAS_OVERFLOW), false;
   if (!memory_cost(end, m.memory_size, &cost)) return inner(e, ERR_GAS_OVERFLOW);
   if (!charge(e, m, cost + 3 * word_count(low64(size)) + cold_account(e, i)) || !grow(e, m, end)) return false;
-  Code code = see_code(e, i);
-  copy_padded(at(m, to, size), code.bytes, code.size, from, low64(size));
+  copy_code_of(e, m, i, to, from, size);
   m.top -= 4;
   return true;
 }
 
-CALL_FN bool op_sload(Evm& e, Machine& m) {
+// ---- logs and memory
+
+// write_log logs memory that was touched.
+FN bool write_log(Evm& e, const Machine& m, u32 topics, const u256& offset, const u256& size, const Topics& t) {
+  if (m.is_static) return set_error(e, ERR_WRITE_PROTECTION), false;
+  u32 n = (u32)low64(size);
+  u8* to = add_log(e, frame(e).self, topics, n);
+  if (!to) return false;
+  for (u32 i = 0; i < topics; i++) store_be(to + 32 * i, t.word[i]);
+  copy_bytes(to + 32 * topics, at(m, offset, size), n);
+  return true;
+}
+
+CALL_FN bool op_log(Evm& e, Machine& m, u32 topics) {
+  u256 offset = get(e, m.top - 1), size = get(e, m.top - 2);
+  if (!touch(e, m, offset, size, 0, 375 + 375 * topics + 8 * low64(size))) return false;
+  Topics t;
+  for (u32 i = 0; i < topics; i++) t.word[i] = get(e, m.top - 3 - i);
+  if (!write_log(e, m, topics, offset, size, t)) return false;
+  m.top -= 2 + topics;
+  return true;
+}
+
+// return_data_copy copies to memory that was touched.
+FN bool return_data_copy(Evm& e, const Machine& m, const u256& to, const u256& from, const u256& size) {
+  bool over;
+  u256 end = add_overflow(from, size, &over);
+  // go-ethereum adds modulo 2^256; a size that was paid for can't make that differ.
+  if (over || !fits64(from) || !fits64(end) || low64(end) > e.return_size) {
+    return set_error(e, ERR_RETURN_DATA_BOUNDS), false;
+  }
+  if (!is_zero(size)) copy_bytes(m.memory + low64(to), return_data(e) + low64(from), low64(size));
+  return true;
+}
+
+CALL_FN bool op_return_data_copy(Evm& e, Machine& m) {
+  u256 to = get(e, m.top - 1), from = get(e, m.top - 2), size = get(e, m.top - 3);
+  if (!touch(e, m, to, size, 3, 0) || !return_data_copy(e, m, to, from, size)) return false;
+  m.top -= 3;
+  return true;
+}
+
+CALL_FN bool op_mcopy(Evm& e, Machine& m) {
+  u256 to = get(e, m.top - 1), from = get(e, m.top - 2), size = get(e, m.top - 3);
+  if (!touch(e, m, less(to, from) ? from : to, size, 3, 0)) return false;
+  memory_copy(m, to, from, size);
+  m.top -= 3;
+  return true;
+}
+
+// ---- storage
+
+// sload finds the slot whose value is the answer.
+FN bool sload(Evm& e, Machine& m, const u256& key, u32* slot) {
   u32 self = frame(e).self;
-  u256 key = get(e, m.top - 1);
   if (e.revision >= BERLIN) {
     warm(e, self);
     u32 i = slot_of(e, self, key, 0);
     if (!charge(e, m, warm_slot(e, i) ? WARM_READ : COLD_SLOAD)) return false;
   }
-  set(e, m.top - 1, e.slots[seen_slot(e, self, key)].value);
+  *slot = seen_slot(e, self, key);
   return true;
 }
 
-CALL_FN bool op_sstore(Evm& e, Machine& m) {
-  u256 key = get(e, m.top - 1), value = get(e, m.top - 2);
+CALL_FN bool op_sload(Evm& e, Machine& m) {
+  u32 slot;
+  if (!sload(e, m, get(e, m.top - 1), &slot)) return false;
+  set(e, m.top - 1, e.slots[slot].value);
+  return true;
+}
+
+FN bool sstore(Evm& e, Machine& m, const u256& key, const u256& value) {
   u32 slot = slot_of(e, frame(e).self, key, 0);
   u64 cost;
   if (!store_gas(e, m.is_static, m.gas, slot, value, &cost) || !charge(e, m, cost)) return false;
   set_slot(e, seen_slot(e, frame(e).self, key), value);
+  return true;
+}
+
+CALL_FN bool op_sstore(Evm& e, Machine& m) {
+  if (!sstore(e, m, get(e, m.top - 1), get(e, m.top - 2))) return false;
   m.top -= 2;
+  return true;
+}
+
+FN u256 tload(Evm& e, const u256& key) { return e.slots[slot_of(e, frame(e).self, key, S_TRANSIENT)].value; }
+
+FN bool tstore(Evm& e, const Machine& m, const u256& key, const u256& value) {
+  if (m.is_static) return set_error(e, ERR_WRITE_PROTECTION), false;
+  u32 slot = slot_of(e, frame(e).self, key, S_TRANSIENT);
+  set_transient(e, slot, value);
   return true;
 }
 
 CALL_FN bool op_tstore(Evm& e, Machine& m) {
-  if (m.is_static) return set_error(e, ERR_WRITE_PROTECTION), false;
-  u32 slot = slot_of(e, frame(e).self, get(e, m.top - 1), S_TRANSIENT);
-  set_transient(e, slot, get(e, m.top - 2));
+  if (!tstore(e, m, get(e, m.top - 1), get(e, m.top - 2))) return false;
   m.top -= 2;
   return true;
 }
 
-CALL_FN bool op_self_destruct(Evm& e, Machine& m) {
-  u32 self = frame(e).self, heir = account_of_word(e, get(e, m.top - 1));
+FN bool destroy(Evm& e, Machine& m, const u256& who) {
+  u32 self = frame(e).self, heir = account_of_word(e, who);
   u64 cost;
   if (!self_destruct_gas(e, m.is_static, m.gas, self, heir, &cost) || !charge(e, m, cost)) return false;
   u256 balance = see_balance(e, self);
@@ -120,6 +183,16 @@ CALL_FN bool op_self_destruct(Evm& e, Machine& m) {
     add_balance(e, heir, balance);
   }
   return true;
+}
+
+CALL_FN bool op_self_destruct(Evm& e, Machine& m) { return destroy(e, m, get(e, m.top - 1)); }
+
+// give_back ends a frame with memory that was touched; its outcome.
+FN u32 give_back(Evm& e, const Machine& m, bool reverts, const u256& offset, const u256& size) {
+  return_bytes(e, at(m, offset, size), (u32)low64(size));
+  if (!reverts) return DONE;
+  set_error(e, ERR_REVERTED);
+  return REVERTED;
 }
 
 // ---- calls

@@ -83,6 +83,7 @@ struct Frame {
   u32 self, caller;             // accounts
   u32 journal, flags;
   u32 return_at, return_size;   // where in this frame's memory its callee's output goes
+  u64 compiled;                 // the function that runs it, 0: the interpreter does
 };
 
 // LogHead precedes a log's topics and data in the logs part.
@@ -90,7 +91,7 @@ struct LogHead {
   u32 account, topics, size, pad;
 };
 
-static constexpr u32 ACCOUNT_BYTES = 184, SLOT_BYTES = 104, UNDO_BYTES = 88, FRAME_BYTES = 136;
+static constexpr u32 ACCOUNT_BYTES = 184, SLOT_BYTES = 104, UNDO_BYTES = 88, FRAME_BYTES = 144;
 static_assert(sizeof(Account) == ACCOUNT_BYTES && sizeof(Slot) == SLOT_BYTES, "");
 static_assert(sizeof(Undo) == UNDO_BYTES && sizeof(Frame) == FRAME_BYTES, "");
 static_assert(sizeof(LogHead) == 16, "");
@@ -130,7 +131,26 @@ struct Evm {
   u32 needs;
   u32 error;
   u64 error_a, error_b;
+  u64 rest; // while compiled code runs: what charge gives back, see rest_of_block
 };
+
+// Machine is the frame on top while it runs: its registers, so to speak.
+struct Machine {
+  const u8* code;
+  const u16* marks;
+  const CodeBlock* blocks;
+  u8* memory;
+  u64 gas;
+  u32 code_size, pc;
+  u32 base, top; // of the stack: the frame's first word, and the next free one
+  u32 memory_size;
+  bool precise, is_static;
+};
+
+// Outcome of a frame; ENTERED: another frame is on top now.
+enum Outcome : u32 { DONE, REVERTED, HALTED, ENTERED };
+
+FN Frame& frame(Evm& e) { return e.frames[e.depth - 1]; }
 
 FN u32 capacity(const Evm& e, u32 part) { return e.args->scratch.capacity[part]; }
 
@@ -138,6 +158,7 @@ FN u32 capacity(const Evm& e, u32 part) { return e.args->scratch.capacity[part];
 // reasons are guesses.
 FN void halt_for(Evm& e, u32 status) {
   if (!e.stop) e.stop = e.missed ? (u32)OUT_MISSED : status;
+  if (COMPILED) e.step_limit = 0; // compiled code looks at nothing else
 }
 FN void halt_for_scratch(Evm& e, u32 part) {
   e.needs |= 1u << part;

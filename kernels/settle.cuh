@@ -1,7 +1,7 @@
 // The end of a transaction: what it changed and what it observed, packed for the bus. Go
 // twin: fallback's settle.go.
 #pragma once
-#include "interpreter.cuh"
+#include "runtime.cuh"
 
 // Packet is the result's lists, counted (write is false), then written.
 struct Packet {

@@ -96,7 +96,7 @@ FN Callee top_callee(Evm& e, u32 sender, u64 gas) {
 
 FN Answer run_frames(Evm& e, const Answer& a) {
   if (a.outcome != ENTERED || e.stop) return a;
-  return interpret(e);
+  return run_top(e);
 }
 
 FN Answer top_create(Evm& e, u32 sender, u64 gas) {

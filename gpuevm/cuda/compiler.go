@@ -64,9 +64,10 @@ func newCompiler(command, version string) *compiler {
 	return c
 }
 
-// object returns the path of a source's shared object.
-func (c *compiler) object(source, text string) (path string, cached bool, err error) {
-	sum, err := kernels.Hash(source, text, c.version, strings.Join(c.flags, " "))
+// object returns the path of a source's shared object, which is linked with others. Their
+// names are hashes of what is in them.
+func (c *compiler) object(source, text string, with []string) (path string, cached bool, err error) {
+	sum, err := kernels.Hash(source, text, c.version, strings.Join(c.flags, " "), strings.Join(with, " "))
 	if err != nil {
 		return "", false, err
 	}
@@ -86,7 +87,7 @@ func (c *compiler) object(source, text string) (path string, cached bool, err er
 		return path, true, nil
 	}
 	c.prune()
-	return path, false, c.build(source, text, path)
+	return path, false, c.build(source, text, path, with)
 }
 
 // sound says whether a cached file is there and whole.
@@ -127,7 +128,7 @@ func (c *compiler) prune() {
 	}
 }
 
-func (c *compiler) build(source, text, path string) error {
+func (c *compiler) build(source, text, path string, with []string) error {
 	work, err := os.MkdirTemp(c.dir, "build-")
 	if err != nil {
 		return err
@@ -138,6 +139,9 @@ func (c *compiler) build(source, text, path string) error {
 	}
 	object := filepath.Join(work, "out.so")
 	args := append(append([]string(nil), c.flags...), filepath.Base(source), "-o", object)
+	if len(with) > 0 { // which are not in C++
+		args = append(append(args, "-x", "none"), with...)
+	}
 	cmd := exec.Command(c.command, args...)
 	cmd.Dir = work
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -35,8 +35,10 @@ type Device interface {
 	Zero(s Stream, dst Ptr, bytes int) error
 	// Load makes a source ready, which Launch does by itself for a file of package kernels.
 	// With a text, that is the source; it may include the kernels' headers, and is compiled
-	// here and now. Loading a name again replaces what it stood for, as Unload does.
-	Load(source, text string) error
+	// here and now. Loading a name again replaces what it stood for, as Unload does. with are
+	// files of package kernels whose functions the text calls, to be linked with it; a device
+	// that can't answers ErrNoLinker.
+	Load(source, text string, with ...string) error
 	// Unload forgets a source, when nothing that was launched from it is left to run.
 	Unload(source string) error
 	// Lanes is how many lanes of a kernel run at once.
@@ -84,3 +86,6 @@ var (
 
 // ErrNoCompiler: a text can't be compiled here.
 var ErrNoCompiler = errors.New("no compiler for kernels")
+
+// ErrNoLinker: a text can't be linked with kernels here.
+var ErrNoLinker = errors.New("no linker for kernels")

@@ -168,11 +168,11 @@ func (d *Faulty) Zero(s Stream, dst Ptr, bytes int) error {
 	return d.Device.Zero(s, dst, bytes)
 }
 
-func (d *Faulty) Load(source, text string) error {
+func (d *Faulty) Load(source, text string, with ...string) error {
 	if err := d.alive(); err != nil {
 		return err
 	}
-	return d.Device.Load(source, text)
+	return d.Device.Load(source, text, with...)
 }
 
 func (d *Faulty) Unload(source string) error {

@@ -44,7 +44,10 @@ func embedded(source, target string) image {
 	return image{target, func() ([]byte, error) { return kernels.Image(source, target) }}
 }
 
-func (g *gpu) Load(source, text string) error {
+func (g *gpu) Load(source, text string, with ...string) error {
+	if len(with) > 0 {
+		return fmt.Errorf("%s: %w: a GPU's kernels are whole programs", source, ErrNoLinker)
+	}
 	return g.do(func() error {
 		g.loading.Lock()
 		defer g.loading.Unlock()

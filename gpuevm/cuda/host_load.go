@@ -8,15 +8,20 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-func (h *host) Load(source, text string) error {
+func (h *host) Load(source, text string, with ...string) error {
 	release, err := h.open()
 	if err != nil {
 		return err
 	}
 	defer release()
+	// What takes long is done before the lock: other sources may be used meanwhile.
+	b, err := h.make(source, text, with)
+	if err != nil {
+		return err
+	}
 	h.loading.Lock()
 	defer h.loading.Unlock()
-	_, err = h.load(source, text)
+	_, err = h.place(source, b)
 	return err
 }
 
@@ -36,27 +41,41 @@ func (h *host) Unload(source string) error {
 	return purego.Dlclose(m.library)
 }
 
-// load compiles a source or finds it in the cache, and puts it in place of what the name
-// stood for.
-func (h *host) load(source, text string) (*hostModule, error) {
-	start := time.Now()
-	path, cached, err := h.compiler.object(source, text)
-	if err != nil {
-		return nil, err
+// built is a shared object that is ready to be loaded.
+type built struct {
+	path   string
+	cached bool
+	start  time.Time
+}
+
+// make compiles a source, and what it is linked with, or finds it in the cache.
+func (h *host) make(source, text string, with []string) (b built, err error) {
+	b.start = time.Now()
+	objects := make([]string, len(with))
+	for i, name := range with {
+		if objects[i], _, err = h.compiler.object(name, "", nil); err != nil {
+			return b, err
+		}
 	}
-	lib, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	b.path, b.cached, err = h.compiler.object(source, text, objects)
+	return b, err
+}
+
+// place puts a shared object in place of what the name stood for.
+func (h *host) place(source string, b built) (*hostModule, error) {
+	lib, err := purego.Dlopen(b.path, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
-		return nil, fmt.Errorf("load %s: %w", path, err)
+		return nil, fmt.Errorf("load %s: %w", b.path, err)
 	}
 	m := &hostModule{library: lib, kernels: make(map[string]laneFunc)}
 	from := "compiled"
-	if cached {
+	if b.cached {
 		from = "cached"
 	}
 	old := h.modules[source]
 	h.modules[source] = m
 	h.mu.Lock()
-	h.info.Loaded = append(h.info.Loaded, Loaded{Source: source, From: from, Took: time.Since(start)})
+	h.info.Loaded = append(h.info.Loaded, Loaded{Source: source, From: from, Took: time.Since(b.start)})
 	h.mu.Unlock()
 	if old != nil {
 		return m, purego.Dlclose(old.library)
@@ -70,8 +89,11 @@ func (h *host) kernel(source, name string) (laneFunc, error) {
 	defer h.loading.Unlock()
 	m := h.modules[source]
 	if m == nil {
-		var err error
-		if m, err = h.load(source, ""); err != nil {
+		b, err := h.make(source, "", nil)
+		if err != nil {
+			return nil, err
+		}
+		if m, err = h.place(source, b); err != nil {
 			return nil, err
 		}
 	}

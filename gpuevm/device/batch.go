@@ -147,10 +147,11 @@ func (b *batch) run(ctx context.Context, m *machine) error {
 			break
 		}
 		m.count.rounds.Add(1)
-		if err := b.round(m); err != nil {
+		if err := b.round(ctx, m); err != nil {
 			return err
 		}
 	}
+	m.promote()
 	return m.takeArena(b)
 }
 
@@ -162,9 +163,12 @@ func (b *batch) leaveAll(why Reason) {
 }
 
 // round launches what is pending, by class of scratch, and sees what came of it.
-func (b *batch) round(m *machine) error {
+func (b *batch) round(ctx context.Context, m *machine) error {
 	if b.leaveHomeless(m); len(b.pending) == 0 {
 		return m.bus.err
+	}
+	if err := m.swapIn(ctx); err != nil {
+		return err
 	}
 	m.launchAll(b)
 	if err := m.fetch(b); err != nil {

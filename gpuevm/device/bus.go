@@ -89,6 +89,8 @@ type codeIn struct {
 	hash                [32]byte
 	code, marks, blocks ptr
 	size, blockCount    uint32
+	compiled            uint64
+	runs, _             uint32
 }
 
 type table struct {
@@ -222,6 +224,11 @@ type recoverArgs struct {
 	count, _           uint32
 	signatures, hashes ptr
 	addresses, ok      ptr
+}
+
+type listArgs struct {
+	count, _  uint32
+	functions ptr
 }
 
 type hashArgs struct {

@@ -18,7 +18,7 @@ var busTypes = map[string]any{
 	"OpFact": opFact{}, "BlockIn": blockIn{}, "TxIn": txIn{}, "AccessIn": accessIn{}, "AuthIn": authIn{},
 	"Entry": entry{}, "CodeBlock": codeBlock{}, "CodeIn": codeIn{}, "Table": table{}, "Miss": miss{},
 	"TxOut": txOut{}, "CodeOut": codeOut{}, "LogOut": logOut{}, "ScratchIn": scratchIn{},
-	"RunArgs": runArgs{}, "UpsertArgs": upsertArgs{}, "RecoverArgs": recoverArgs{}, "HashArgs": hashArgs{},
+	"RunArgs": runArgs{}, "UpsertArgs": upsertArgs{}, "RecoverArgs": recoverArgs{}, "HashArgs": hashArgs{}, "ListArgs": listArgs{},
 }
 
 // busConstants are the enumerators, by their names there.

@@ -1,6 +1,8 @@
 package device
 
 import (
+	"unsafe"
+
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/gpuevm/gpuevm/gpuevm/opcode"
 )
@@ -22,6 +24,8 @@ type codeStore struct {
 
 	staged []byte // memory[sentTo:used]
 	new    []codeIn
+
+	tiers *tiers // nil: codes are interpreted
 }
 
 const (
@@ -61,6 +65,7 @@ func (c *codeStore) add(hash common.Hash, code []byte) (uint32, bool) {
 	if a.marks != nil {
 		in.marks, in.blocks = c.put(marks, 0), c.put(blocks, 0)
 	}
+	in.compiled = c.tiers.met(codeKey{hash, c.revision}, code)
 	c.new = append(c.new, in)
 	c.index[hash] = uint32(n)
 	return uint32(n), true
@@ -88,6 +93,34 @@ func (c *codeStore) send() {
 	c.b.upload(c.heads.at+ptr(c.sent*len(bytesOf(new(codeIn)))), bytesOfSlice(c.new))
 	c.sent += len(c.new)
 	c.sentTo = c.used
+}
+
+// head is where the record of a code lies.
+func (c *codeStore) head(n uint32) ptr {
+	return c.heads.at + ptr(n-1)*ptr(unsafe.Sizeof(codeIn{}))
+}
+
+// setCompiled tells the device the function of a code that it has. The code's address stays
+// there for as long as the copy may be under way.
+func (c *codeStore) setCompiled(hash common.Hash, function *uint64) {
+	if n := c.index[hash]; n != 0 {
+		c.b.upload(c.head(n)+ptr(unsafe.Offsetof(codeIn{}.compiled)), bytesOf(function))
+	}
+}
+
+// ran are the codes that began in the interpreter at least so often.
+func (c *codeStore) ran(often int) (list []common.Hash) {
+	heads := make([]codeIn, c.sent)
+	c.b.download(bytesOfSlice(heads), c.heads.at)
+	if c.b.sync() != nil {
+		return nil
+	}
+	for i := range heads {
+		if int(heads[i].runs) >= often {
+			list = append(list, heads[i].hash)
+		}
+	}
+	return list
 }
 
 func (c *codeStore) flushed() { c.staged, c.new = c.staged[:0], c.new[:0] }

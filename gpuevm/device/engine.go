@@ -45,6 +45,8 @@ type Options struct {
 	ArenaBytes int
 	// ScratchBytes bounds the scratch of one class. Default: an eighth of the device's memory.
 	ScratchBytes uint64
+	// Compile says when codes are compiled.
+	Compile Compile
 	// Log is told of faults. Default: slog.Default().
 	Log *slog.Logger
 }
@@ -65,6 +67,7 @@ func (o *Options) fill(info *cuda.Info) {
 			*d.field = d.value
 		}
 	}
+	o.Compile.fill()
 	if o.StepLimit == 0 {
 		o.StepLimit = steps
 	}

@@ -19,6 +19,7 @@ type machine struct {
 	count   *counters
 	bus     *bus
 	table   *stateTable
+	tiers   *tiers
 	senders senders
 	hashes  hasher
 	scratch [classCount]scratch
@@ -26,6 +27,7 @@ type machine struct {
 
 	block, txs, bytes, order, outs buffer
 	misses, marks, arena           buffer
+	functions                      buffer
 	arenaSize                      int
 
 	hostOrder pinned[uint32]
@@ -51,6 +53,8 @@ type launchMarks struct {
 func newMachine(dev cuda.Device, options *Options, count *counters) (*machine, error) {
 	m := &machine{options: options, count: count, bus: newBus(dev, count), history: make(map[uint64]uint8)}
 	m.table = newStateTable(m.bus, options.CodeBytes, options.TableEntries, rand.Uint64())
+	m.tiers = newTiers(dev, &options.Compile, count)
+	m.table.codes.tiers = m.tiers
 	m.senders.bus, m.hashes.bus = newBus(dev, count), newBus(dev, count)
 	m.bus.room(&m.block, int(unsafe.Sizeof(blockIn{})))
 	m.bus.room(&m.marks, classCount*int(unsafe.Sizeof(launchMarks{})))
@@ -60,6 +64,7 @@ func newMachine(dev cuda.Device, options *Options, count *counters) (*machine, e
 
 // close waits for what runs and closes the device. Who comes later finds it lost.
 func (m *machine) close() error {
+	m.tiers.close()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, b := range []*bus{m.bus, m.senders.bus, m.hashes.bus} {

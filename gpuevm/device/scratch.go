@@ -5,7 +5,7 @@ const (
 	accountBytes = 184
 	slotBytes    = 104
 	undoBytes    = 88
-	frameBytes   = 136
+	frameBytes   = 144
 )
 
 // class is how much of everything a lane has.

@@ -40,6 +40,8 @@ type counters struct {
 	kernel, wall                       atomic.Int64 // ns
 	blocksRun                          atomic.Int64
 	classes                            [classCount]atomic.Int64
+	compiled, ineligible, notCompiled  atomic.Int64
+	compiling                          atomic.Int64 // ns
 }
 
 // precompileCount is one more than the largest number counted by itself; P256VERIFY is
@@ -68,6 +70,10 @@ type Stats struct {
 	BytesDown    int64
 	KernelTime   time.Duration
 	WallTime     time.Duration // of batches, summed; they may overlap
+	Compiled     int64         // codes that are swapped in
+	Ineligible   int64         // those over a limit of the compiler
+	NotCompiled  int64         // those that the device's compiler failed on
+	CompileTime  time.Duration // of units, summed; they may overlap
 }
 
 func (c *counters) stats() Stats {
@@ -79,6 +85,8 @@ func (c *counters) stats() Stats {
 		BlocksRun: c.blocksRun.Load(), Faults: c.faults.Load(), Reopened: c.reopened.Load(), SpotChecks: c.checks.Load(),
 		BytesUp: c.up.Load(), BytesDown: c.down.Load(),
 		KernelTime: time.Duration(c.kernel.Load()), WallTime: time.Duration(c.wall.Load()),
+		Compiled: c.compiled.Load(), Ineligible: c.ineligible.Load(), NotCompiled: c.notCompiled.Load(),
+		CompileTime: time.Duration(c.compiling.Load()),
 	}
 	for r := range c.takenOver {
 		if n := c.takenOver[r].Load(); n > 0 {
@@ -120,6 +128,9 @@ func (s Stats) String() string {
 		s.Batches, s.Kept, s.Rounds, s.Misses, s.Prefetched, s.Refreshed, s.Drops, s.ByClass)
 	fmt.Fprintf(&b, "; %d launches, kernels %v of %v, %.1f MB up, %.1f MB down", s.Launches, s.KernelTime.Round(time.Microsecond),
 		s.WallTime.Round(time.Microsecond), float64(s.BytesUp)/1e6, float64(s.BytesDown)/1e6)
+	if s.Compiled+s.Ineligible+s.NotCompiled > 0 {
+		fmt.Fprintf(&b, "; %d codes compiled in %v, %d ineligible, %d failed", s.Compiled, s.CompileTime.Round(time.Millisecond), s.Ineligible, s.NotCompiled)
+	}
 	if s.Faults > 0 {
 		fmt.Fprintf(&b, "; %d faults, reopened %d times", s.Faults, s.Reopened)
 	}

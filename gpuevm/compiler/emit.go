@@ -1,0 +1,245 @@
+package compiler
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Emit writes a contract as functions in CUDA C that is also C++: control flow, words as
+// locals, the checks of sections, and calls of what kernels/compiled.cuh declares. What an
+// opcode means stands there and nowhere else. The error is an *Ineligible where the text
+// grows beyond a limit.
+//
+// Words that cross blocks, or that an exit needs, have a place in an array in memory. So a
+// contract may be cut into functions of bounded size, since compilers take more than twice
+// the time for twice the function, and what the interpreter needs when it takes over is a
+// table and not code.
+func (f *Func) Emit(name string, limit int) (string, error) {
+	e := &emitter{f: f, name: name, slots: map[*Value]int{}, resume: map[*Block]int{}, part: map[*Block]int{}, words: map[*Value]int{}}
+	e.survey()
+	e.cut()
+	if len(e.slots) > maxSlots {
+		return "", &Ineligible{"words between blocks", maxSlots}
+	}
+	var parts []string
+	size := 0
+	for from := 0; from < len(f.Blocks); {
+		to := from
+		for to < len(f.Blocks) && e.part[f.Blocks[to]] == len(parts) {
+			to++
+		}
+		text := e.function(len(parts), f.Blocks[from:to])
+		parts = append(parts, text)
+		from = to
+		if size += len(text); size > limit {
+			return "", &Ineligible{"bytes of text", limit}
+		}
+	}
+	parts = append(parts, e.main(len(parts)))
+	return e.tables() + strings.Join(parts, ""), nil
+}
+
+// DefaultText is the limit of a contract's text. Compilers take some seconds for it.
+const DefaultText = 4 << 20
+
+const (
+	maxSlots  = 8192 // words of an array on a lane's stack
+	partNodes = 400  // values of a function, about
+)
+
+// SourceOf is a translation unit of contracts, each with its name. The kernel list_functions
+// tells their addresses, in this order.
+func SourceOf(names, functions []string) string {
+	var b strings.Builder
+	b.WriteString("#include \"compiled.cuh\"\n\n")
+	for _, text := range functions {
+		b.WriteString(text)
+		b.WriteByte('\n')
+	}
+	b.WriteString("KERNEL(list_functions, ListArgs, 32) {\n  u64* to = (u64*)a.functions;\n")
+	fmt.Fprintf(&b, "  if (lane != 0 || a.count != %d) return;\n", len(names))
+	for i, name := range names {
+		fmt.Fprintf(&b, "  to[%d] = (u64)&%s;\n", i, name)
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// emitter writes one contract.
+type emitter struct {
+	f      *Func
+	name   string
+	slots  map[*Value]int // places in memory
+	resume map[*Block]int // blocks that calls resume at, numbered from 1
+	part   map[*Block]int // the function that a block is in
+	height int            // the highest stack that is written to memory
+
+	text  strings.Builder // of the function under way
+	b     *Block          // under way
+	lists []string        // numbers of the table of lists
+	at    int             // how many they are
+	pool  []*Value        // constants that lists name
+	words map[*Value]int  // where they are
+}
+
+func (e *emitter) line(format string, args ...any) {
+	fmt.Fprintf(&e.text, format, args...)
+	e.text.WriteByte('\n')
+}
+
+// survey gives places to what crosses blocks and to what exits need, and numbers the blocks
+// where frames resume.
+func (e *emitter) survey() {
+	place := func(v *Value) {
+		if _, there := e.slots[v]; v != nil && v.Block != nil && !there {
+			e.slots[v] = len(e.slots)
+		}
+	}
+	exit := func(x *Exit, more int) {
+		if x == nil {
+			return
+		}
+		e.height = max(e.height, len(x.Stack)+more)
+		for _, v := range x.Stack {
+			place(v)
+		}
+	}
+	for _, b := range e.f.Blocks {
+		for _, p := range b.Params {
+			place(p)
+		}
+		b.words(func(list []*Value) {
+			for _, v := range list {
+				if v != nil && v.Block != b {
+					place(v)
+				}
+			}
+		})
+		for _, v := range b.Values {
+			exit(v.Exit, 0)
+		}
+		exit(b.Exit, len(b.Control))
+		if b.Resumes {
+			e.resume[b] = len(e.resume) + 1
+		}
+	}
+}
+
+// cut shares out the blocks.
+func (e *emitter) cut() {
+	part, nodes := 0, 0
+	for _, b := range e.f.Blocks {
+		n := len(b.Values) + 4
+		if nodes > 0 && nodes+n > partNodes {
+			part, nodes = part+1, 0
+		}
+		nodes += n
+		e.part[b] = part
+	}
+}
+
+// function writes some blocks.
+func (e *emitter) function(n int, blocks []*Block) string {
+	e.text.Reset()
+	for _, b := range blocks {
+		e.block(b)
+	}
+	body := e.text.String()
+	e.text.Reset()
+	e.line("COMPILED_FN u32 %s_%d(Evm& e, Machine& m, u256* w, u32 at) {\n  switch (at) {", e.name, n)
+	for _, b := range blocks {
+		if e.isEntry(b) {
+			e.line("  case %d: goto b%d;", b.number, b.ID)
+		}
+	}
+	e.line("  }\n  return rt_bad_jump(e);")
+	return e.text.String() + body + "}\n"
+}
+
+// isEntry: a block is entered from another function.
+func (e *emitter) isEntry(b *Block) bool {
+	if b.isEntry() {
+		return true
+	}
+	for _, p := range b.Preds {
+		if e.part[p.From] != e.part[b] {
+			return true
+		}
+	}
+	return false
+}
+
+// main writes the function that goes from part to part.
+func (e *emitter) main(parts int) string {
+	e.text.Reset()
+	e.line("COMPILED_FN u32 %s(Evm& e, Machine& m) {\n  u256 w[%d];\n  u32 way;", e.name, len(e.slots)+1)
+	e.line("  switch (m.pc) {")
+	e.line("  case 0:\n    if (!room(e, m, %d)) return LEAVES;\n    way = %s;\n    break;", e.height, e.goes(e.f.Blocks[0]))
+	for _, b := range e.f.Blocks {
+		if n := e.resume[b]; n != 0 {
+			list := []int{len(b.Params)}
+			for _, p := range b.Params {
+				list = append(list, p.Slot, e.slots[p])
+			}
+			e.line("  case %d:\n    rt_resume(e, m, w, %s);\n    way = %s;\n    break;", n, e.list(list), e.goes(b))
+		}
+	}
+	e.line("  default: return rt_bad_jump(e);\n  }\n  for (;;) switch (way >> 16) {")
+	for i := range parts {
+		e.line("  case GOES >> 16 | %d: way = %s_%d(e, m, w, way & 0xffff); break;", i, e.name, i)
+	}
+	e.line("  default: return way;\n  }\n}")
+	return e.text.String()
+}
+
+// goes is the way to a block.
+func (e *emitter) goes(b *Block) string { return fmt.Sprintf("GOES + %#x", e.part[b]<<16|b.number) }
+
+// list puts numbers into the table of lists, and says where.
+func (e *emitter) list(numbers []int) string {
+	at := e.at
+	for _, n := range numbers {
+		e.lists = append(e.lists, fmt.Sprint(n))
+	}
+	e.at += len(numbers)
+	return fmt.Sprintf("%s_lists + %d", e.name, at)
+}
+
+// source is where a list's reader finds a word: a place in memory, or a constant.
+func (e *emitter) source(v *Value) int {
+	if v.Op != OpConst {
+		n := e.slots[v] << 2
+		if isNarrow(v) {
+			n |= 1
+		}
+		return n
+	}
+	at, there := e.words[v]
+	if !there {
+		at = len(e.pool)
+		e.words[v] = at
+		e.pool = append(e.pool, v)
+	}
+	return at<<2 | 2
+}
+
+// tables are the lists and constants that the functions name.
+func (e *emitter) tables() string {
+	words := make([]string, 0, len(e.pool)+1)
+	for _, v := range e.pool {
+		words = append(words, braces(v))
+	}
+	words = append(words, "{{0, 0, 0, 0}}")
+	return fmt.Sprintf("CONST_TABLE u32 %s_lists[] = {%s};\nCONST_TABLE u256 %s_words[] = {%s};\n",
+		e.name, strings.Join(append(e.lists, "0"), ","), e.name, strings.Join(words, ", "))
+}
+
+func (e *emitter) block(b *Block) {
+	e.b = b
+	e.line("b%d: {", b.ID)
+	for _, v := range b.Values {
+		e.value(v)
+	}
+	e.end(b)
+	e.line("}")
+}
