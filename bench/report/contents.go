@@ -56,3 +56,27 @@ func (c *Contents) Print(w io.Writer) {
 
 // Count writes a number with its thousands apart.
 func Count(n uint64) string { return count(n) }
+
+// Verified is what db verify recomputed and found right.
+type Verified struct {
+	DataDir  string `json:"datadir"`
+	Block    uint64 `json:"block"`
+	Root     string `json:"state_root"`
+	Records  int    `json:"records"`
+	Accounts int    `json:"accounts"`
+	Slots    int    `json:"slots"`
+	Nodes    int    `json:"nodes"`
+	States   int    `json:"states"` // roots compared
+}
+
+// Print prints a table.
+func (v *Verified) Print(w io.Writer) {
+	tab := table{indent: "  ", left: 1}
+	tab.row("records read", count(v.Records))
+	tab.row("accounts", count(v.Accounts))
+	tab.row("slots", count(v.Slots))
+	tab.row("trie nodes recomputed and equal", count(v.Nodes))
+	tab.row("states whose root is right", count(v.States))
+	tab.print(w)
+	fmt.Fprintf(w, "\n  %s: block %d, state root %s: all right\n", v.DataDir, v.Block, v.Root)
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/gpuevm/gpuevm/gpuevm"
+	"github.com/gpuevm/gpuevm/statedb"
+	"github.com/gpuevm/gpuevm/statedb/store"
+)
+
+func TestDBVerify(t *testing.T) {
+	g := history(60, 3, -1)
+	dir := stored(t, g)
+	stdout, _ := expect(t, 0, []string{"4/4 going back"}, "db", "verify", "--json", "--datadir", dir)
+	var v struct {
+		Block, Accounts, Slots, Nodes, States int
+		Root                                  string `json:"state_root"`
+	}
+	if err := json.Unmarshal([]byte(stdout), &v); err != nil || v.Block != 60 || v.States != 61 || v.Accounts < 30 || v.Slots < 10 || v.Nodes < 30 ||
+		v.Root != g.blocks[59].Root().Hex() {
+		t.Errorf("%+v %v", v, err)
+	}
+	expect(t, 0, []string{"states whose root is right", "all right"}, "db", "verify", "--datadir", dir)
+}
+
+// A step that stores cells and not the nodes that follow from them, or nodes that follow from
+// nothing, or another root.
+func TestDBVerifyFinds(t *testing.T) {
+	g := history(10, 3, -1)
+	node := store.Node{Path: []byte{1, 2, 3, 4, 5, 6, 7, 8}, Hash: common.Hash{1}, Blob: make([]byte, 40)}
+	poke := &gpuevm.StateDiff{Cells: []gpuevm.Cell{{Key: gpuevm.Key{Addr: notebook, Kind: gpuevm.Balance}, Value: common.Hash{31: 77}}}}
+	for _, c := range []struct {
+		diff  *gpuevm.StateDiff
+		nodes []store.Node
+		root  common.Hash
+		says  string
+	}{
+		{poke, nil, g.blocks[9].Root(), "account trie node at path"},
+		{nil, []store.Node{node}, g.blocks[9].Root(), "account trie node at path 0102030405060708 is stored and in no trie"},
+		{nil, nil, common.Hash{9}, "the cells make the state root " + g.blocks[9].Root().Hex() + ", block 11 has 0x0900"},
+	} {
+		dir := stored(t, g)
+		db, err := openStore(dir, statedb.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, to := db.Head().Hash, common.Hash{0xb}
+		if err = db.Store().Add(store.Block{Height: 11, Hash: to, Parent: from, Diff: c.diff}); err == nil {
+			_, err = db.Store().Advance(context.Background(), store.Step{From: from, To: to, Root: c.root, Nodes: c.nodes})
+		}
+		if err == nil {
+			err = db.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, exitFailed, []string{dir, "corrupt", c.says}, "db", "verify", "--datadir", dir)
+	}
+}
+
+// Wherever a byte of what holds the state is flipped, verify says so, and which file or
+// record it is.
+func TestDBVerifyDamage(t *testing.T) {
+	g := history(60, 3, -1)
+	for _, pruned := range []bool{false, true} { // in the log, in tables
+		dir := stored(t, g)
+		pattern := "*.log"
+		if pruned {
+			expect(t, 0, nil, "db", "prune", "--datadir", dir)
+			pattern = "*.sst"
+		}
+		flipped := 0
+		files, _ := filepath.Glob(filepath.Join(dir, pattern))
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, at := range []int{len(content) / 5, len(content) / 2, len(content) - 300} {
+				if at < 0 {
+					continue
+				}
+				damaged := copyOf(t, dir)
+				changed := bytes.Clone(content)
+				changed[at] ^= 0x10
+				if err := os.WriteFile(filepath.Join(damaged, filepath.Base(file)), changed, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				flipped++
+				code, stdout, stderr := invoke(t.Context(), "db", "verify", "--datadir", damaged)
+				if named := strings.Contains(stderr, strings.TrimLeft(strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)), "0")) ||
+					strings.Contains(stderr, "account") || strings.Contains(stderr, "slot") || strings.Contains(stderr, "node") || strings.Contains(stderr, "block"); code != exitFailed || !named {
+					t.Errorf("%s, byte %d of %d: exit code %d\n%s%s", filepath.Base(file), at, len(content), code, stdout, stderr)
+				}
+			}
+		}
+		if flipped == 0 {
+			t.Errorf("no %s in %s", pattern, dir)
+		}
+		expect(t, 0, []string{"all right"}, "db", "verify", "--datadir", dir)
+	}
+}
+
+func copyOf(t *testing.T, dir string) string {
+	copied := filepath.Join(t.TempDir(), "D")
+	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return copied
+}
