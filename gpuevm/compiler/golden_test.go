@@ -49,7 +49,7 @@ func TestGolden(t *testing.T) {
 func stages(t *testing.T, code []byte) string {
 	var out strings.Builder
 	before := ""
-	_, err := Compile(code, Options{Revision: opcode.Osaka, Check: true, Watch: func(stage string, f *Func) {
+	f, err := Compile(code, Options{Revision: opcode.Osaka, Check: true, Watch: func(stage string, f *Func) {
 		if now := f.String(); now != before {
 			fmt.Fprintf(&out, "\n# %s\n%s", stage, now)
 			before = now
@@ -58,6 +58,11 @@ func stages(t *testing.T, code []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cuda, err := f.Emit("contract", DefaultText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&out, "\n# cuda\n%s", cuda)
 	return out.String()
 }
 

@@ -79,8 +79,8 @@ func CompilerVersion() (string, error) {
 }
 
 // Compile makes PTX (for a target like "compute_80") or machine code ("sm_90") of a source,
-// or of the file of that name where the text is empty.
-func Compile(source, text, target string) ([]byte, error) {
+// or of the file of that name where the text is empty, with more of NVRTC's options.
+func Compile(source, text, target string, options ...string) ([]byte, error) {
 	n, err := openNVRTC()
 	if err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func Compile(source, text, target string) ([]byte, error) {
 		return nil, err
 	}
 	defer n.call("nvrtcDestroyProgram", uintptr(unsafe.Pointer(&program)))
-	if err := n.compile(program, append([]string{"--gpu-architecture=" + target}, kernels.CompileOptions...)); err != nil {
+	if err := n.compile(program, slices.Concat([]string{"--gpu-architecture=" + target}, kernels.CompileOptions, options)); err != nil {
 		return nil, fmt.Errorf("compile %s for %s: %w", source, target, err)
 	}
 	if strings.HasPrefix(target, "sm_") {
