@@ -47,8 +47,8 @@ type write struct {
 }
 
 func (c *changes) reset() {
-	if c.index == nil || len(c.index) > 1<<16 {
-		c.index = make(map[common.Address]int32)
+	if len(c.index) > 1<<16 {
+		c.index = nil // clearing it would cost every small block to come
 	}
 	clear(c.index)
 	clear(c.accounts) // tries
@@ -90,6 +90,9 @@ func (f *Forest) Apply(d *gpuevm.StateDiff) error {
 
 // apply notes a diff; early says that it is one of Settled.
 func (c *changes) apply(d *gpuevm.StateDiff, early bool) error {
+	if c.index == nil {
+		c.index = make(map[common.Address]int32, runs(d.Cells))
+	}
 	for _, addr := range d.Wiped {
 		c.at(addr).wipe(int32(len(c.slots)))
 	}
@@ -106,6 +109,16 @@ func (c *changes) apply(d *gpuevm.StateDiff, early bool) error {
 		a.fields.add.Add(&a.fields.add, new(uint256.Int).SetBytes32(d.Adds[i].Value[:]))
 	}
 	return nil
+}
+
+// runs is how many accounts there are at most: the cells of one mostly come together.
+func runs(cells []gpuevm.Cell) (n int) {
+	for i := range cells {
+		if i == 0 || cells[i].Key.Addr != cells[i-1].Key.Addr {
+			n++
+		}
+	}
+	return n
 }
 
 // wipe voids all storage, as of now.
