@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -211,13 +212,17 @@ func parseWord(text string) (common.Hash, error) {
 	return common.HexToHash(text), nil
 }
 
-// sizeOf is how many bytes the files of a directory have.
+// sizeOf is how many bytes the files of a directory have. Pebble removes files while it is
+// open: one that has just gone counts nothing.
 func sizeOf(dir string) (size int64, err error) {
 	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err == nil {
 			size += info.Size()
 		}
