@@ -1,6 +1,8 @@
 package device_test
 
 import (
+	"os"
+	"strconv"
 	"testing"
 
 	"github.com/gpuevm/gpuevm/bench/workload"
@@ -18,4 +20,17 @@ func TestCompiledWorkloads(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestCompiledBlocks runs real blocks with what runs often compiled; GPUEVM_COMPILED_BLOCKS
+// is how many of them, 1 where it is not set.
+func TestCompiledBlocks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles real contracts")
+	}
+	n, err := strconv.Atoi(os.Getenv("GPUEVM_COMPILED_BLOCKS"))
+	if err != nil {
+		n = 1
+	}
+	someRealBlocks(t, openHost(t, device.Options{SpotCheck: 4, Compile: device.Compile{Mode: device.CompileAuto, After: 3, Wait: true, Workers: 2}}), n)
 }

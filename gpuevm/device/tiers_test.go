@@ -28,14 +28,14 @@ func TestCompiledHost(t *testing.T) {
 	if os.Getenv("GPUEVM_WORLDS") == "" {
 		t.Setenv("GPUEVM_WORLDS", "3")
 	}
-	e := open(t, Options{SpotCheck: 1, Compile: Compile{Mode: CompileAuto, After: math.MaxInt, Wait: true, Unit: 100, Workers: 2}})
+	e := open(t, Options{SpotCheck: -1, Compile: Compile{Mode: CompileAuto, After: math.MaxInt, Wait: true, Unit: 100, Workers: 2}})
 	t.Run("interpreted", func(t *testing.T) { enginetest.Run(t, e) })
 	compileSeen(t, e)
 	t.Log(e.Stats())
 	t.Run("compiled", func(t *testing.T) { enginetest.Run(t, e) })
 	s := e.Stats()
 	t.Log(s)
-	if s.Compiled == 0 || s.NotCompiled > 0 {
-		t.Errorf("%d codes compiled, %d failed", s.Compiled, s.NotCompiled)
+	if s.Compiled == 0 || s.NotCompiled > 0 || s.Faults > 0 {
+		t.Errorf("%d codes compiled, %d failed, %d faults", s.Compiled, s.NotCompiled, s.Faults)
 	}
 }
