@@ -22,6 +22,11 @@
 //	flush    Commit.Durable: one batch, one fsync  TrieDB.Commit, waiting for the buffer to be
 //	                                               written as one batch; SyncKeyValue: an fsync
 //
+// Ours has no hints in plain mode. In ahead mode, which takes turns with it, Work.Expect is told
+// the keys before load, as prediction and access lists would: nodes are read while execution
+// reads cells, as go-ethereum's prefetcher reads them while it sets some. What is left is in
+// root; load says what it cost.
+//
 // Durable is the sum of the three. go-ethereum has no accounts to look up in the trie mode:
 // it is given the old ones. Its two ways to the root take turns from block to block; after
 // the trie mode StateDB does the block again, untimed, as a check and to commit it.

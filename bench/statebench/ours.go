@@ -125,13 +125,17 @@ func (o *ours) walk(ctx context.Context) error {
 	return work.Discard()
 }
 
-func (o *ours) run(ctx context.Context, b *block, _ how) (*Sample, error) {
-	diff, s := b.diff(), new(Sample)
+func (o *ours) run(ctx context.Context, b *block, how how) (*Sample, error) {
+	diff, s := b.diff(), &Sample{Mode: "plain"}
 	before, written := o.db.Stats().Forest, o.db.Store().Progress().Written
 	watch := newWatch()
 	work, err := o.db.Begin(o.db.Head().Hash)
 	if err != nil {
 		return nil, err
+	}
+	if how.mode == "statedb" {
+		s.Mode = "ahead"
+		work.Expect(keysOf(diff))
 	}
 	for i := range diff.Cells {
 		if _, err := work.Read(diff.Cells[i].Key); err != nil {
@@ -164,6 +168,14 @@ func (o *ours) run(ctx context.Context, b *block, _ how) (*Sample, error) {
 	o.parts(s, &before)
 	s.Batch = int64(o.db.Store().Progress().Written - written)
 	return s, nil
+}
+
+func keysOf(d *gpuevm.StateDiff) []gpuevm.Key {
+	keys := make([]gpuevm.Key, len(d.Cells))
+	for i := range d.Cells {
+		keys[i] = d.Cells[i].Key
+	}
+	return keys
 }
 
 func (o *ours) parts(s *Sample, before *forest.Stats) {

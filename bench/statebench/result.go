@@ -44,15 +44,17 @@ type Phase struct {
 	Sides            map[string]*Samples `json:"sides"`
 	Roots            []string            `json:"roots"`
 	Usage            *Usage              `json:"usage,omitempty"` // of one side alone
-	// Ratios are go-ethereum's medians over ours, its root in the mode that is faster.
+	// Ratios are go-ethereum's medians over ours in plain mode, and in the mode with hints; its
+	// root in the mode that is faster.
 	RootRatio    float64 `json:"root_ratio,omitempty"`
+	AheadRatio   float64 `json:"root_ratio_ahead,omitempty"`
 	DurableRatio float64 `json:"durable_ratio,omitempty"`
 }
 
 // Samples are the blocks of one side.
 type Samples struct {
 	Blocks []*Sample `json:"blocks"`
-	// Medians are by mode; ours has one, without a name.
+	// Medians are by mode.
 	Medians map[string]*Sample `json:"medians"`
 }
 
@@ -67,6 +69,14 @@ func (s *Samples) best() *Sample {
 	return best
 }
 
+// plain is ours without hints, where there are such blocks.
+func (s *Samples) plain() *Sample {
+	if m := s.Medians["plain"]; m != nil {
+		return m
+	}
+	return s.best()
+}
+
 func (p *Phase) sum() {
 	for _, s := range p.Sides {
 		s.Medians = make(map[string]*Sample)
@@ -79,8 +89,12 @@ func (p *Phase) sum() {
 		}
 	}
 	if a, b := p.Sides["gpuevm"], p.Sides["go-ethereum"]; a != nil && b != nil {
-		p.RootRatio = b.best().ToRoot / a.best().ToRoot
-		p.DurableRatio = b.best().Durable / a.best().Durable
+		if m := a.Medians["plain"]; m != nil {
+			p.RootRatio, p.DurableRatio = b.best().ToRoot/m.ToRoot, b.best().Durable/m.Durable
+		}
+		if m := a.Medians["ahead"]; m != nil {
+			p.AheadRatio = b.best().ToRoot / m.ToRoot
+		}
 	}
 }
 
@@ -141,7 +155,7 @@ func (p *Phase) line() string {
 		}
 	}
 	if p.RootRatio > 0 {
-		fmt.Fprintf(&b, " ratios %.2f, %.2f", p.RootRatio, p.DurableRatio)
+		fmt.Fprintf(&b, " ratios %.2f (ahead %.2f), %.2f", p.RootRatio, p.AheadRatio, p.DurableRatio)
 	}
 	return strings.TrimSuffix(b.String(), ";")
 }

@@ -8,7 +8,8 @@ import (
 	"slices"
 )
 
-// Run makes the states if they are not there, and measures.
+// Run makes the states if they are not there, and measures. What was measured before an error
+// comes with it.
 func Run(ctx context.Context, o Options) (r *Result, err error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -23,14 +24,14 @@ func Run(ctx context.Context, o Options) (r *Result, err error) {
 		for _, s := range g.sides {
 			o.say("%s: walking through all of the tries", s.name())
 			if err := s.walk(ctx); err != nil {
-				return nil, fmt.Errorf("%s: walk: %w", s.name(), err)
+				return r, fmt.Errorf("%s: walk: %w", s.name(), err)
 			}
 		}
 	}
 	run := &running{ground: g, result: r}
 	for _, step := range []func(context.Context) error{run.warm, run.layers, run.warmReads, run.cold, run.coldReads} {
 		if err := step(ctx); err != nil {
-			return nil, err
+			return r, err
 		}
 	}
 	return r, nil
@@ -153,7 +154,9 @@ func (r *running) round(ctx context.Context, k Kind, n int, keep bool) (map[stri
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		runtime.GC() // no side pays for the other's garbage
+		if len(order) > 1 {
+			runtime.GC() // no side pays for the other's garbage
+		}
 		if samples[s.name()], err = s.run(ctx, b, o); err != nil {
 			return nil, fmt.Errorf("%s: block %d: %w", s.name(), b.Height, err)
 		}

@@ -29,11 +29,12 @@ type side interface {
 
 // how a block is run.
 type how struct {
-	mode string // of the root: one of modes
+	mode string // of the root: one of modes, for go-ethereum's tries and its StateDB
 	keep bool
 }
 
-// modes are go-ethereum's ways to a root; see the package.
+// modes are go-ethereum's ways to a root; see the package. Ours is plain with the first, and
+// has hints with the second.
 var modes = []string{"trie", "statedb"}
 
 // Sample is one block on one side. Times are milliseconds.

@@ -49,13 +49,7 @@ func (r *Result) printBlocks(out io.Writer) {
 					if flush, durable = m.Flush, m.Durable; p.Layers && side != "gpuevm" {
 						flush, durable = "-", "-" // nothing of the block is on disk
 					}
-					root, all := "", ""
-					if side == "gpuevm" && p.RootRatio > 0 {
-						root, all = fmt.Sprintf("%.2f", p.RootRatio), fmt.Sprintf("%.2f", p.DurableRatio)
-						if p.Layers {
-							all = "-"
-						}
-					}
+					root, all := p.ratios(mode)
 					row(p.name(), strings.TrimSpace(side+" "+mode), m.Load, m.ToRoot, m.Commit, flush, durable,
 						fmt.Sprintf("%.2f", m.Cores), m.Batch>>10, root, all)
 				}
@@ -64,13 +58,33 @@ func (r *Result) printBlocks(out io.Writer) {
 	})
 }
 
+// ratios are shown in the rows of ours that they are of.
+func (p *Phase) ratios(mode string) (root, durable string) {
+	show := func(f float64) string {
+		if f == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%.2f", f)
+	}
+	switch mode {
+	case "plain":
+		root, durable = show(p.RootRatio), show(p.DurableRatio)
+	case "ahead":
+		root = show(p.AheadRatio)
+	}
+	if p.Layers {
+		durable = ""
+	}
+	return root, durable
+}
+
 func (r *Result) printParts(out io.Writer) {
 	fmt.Fprintln(out)
 	tabbed(out, "parts | ours: resolve | update | hash | collect | nodes loaded | go-ethereum statedb: mutate", func(row func(...any)) {
 		for _, p := range r.Phases {
 			ours, mutate := &Sample{}, any("")
 			if s := p.Sides["gpuevm"]; s != nil {
-				ours = s.best()
+				ours = s.plain()
 			}
 			if s := p.Sides["go-ethereum"]; s != nil && s.Medians["statedb"] != nil {
 				mutate = s.Medians["statedb"].Mutate

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -67,19 +66,17 @@ func runDBBench(ctx *cli.Context) error {
 		return err
 	}
 	r, err := statebench.Run(ctx.Context, o)
-	if err != nil {
+	if r == nil {
 		return err
 	}
-	if o.Only == "" && !ctx.Bool("no-alone") {
-		if err := benchAlone(ctx, r); err != nil {
-			return err
-		}
+	if err == nil && o.Only == "" && !ctx.Bool("no-alone") {
+		err = benchAlone(ctx, r)
 	}
 	r.Print(ctx.App.Writer)
 	if file := ctx.String("json"); file != "" {
-		return writeJSON(file, r)
+		err = firstError(err, writeJSON(file, r))
 	}
-	return nil
+	return err
 }
 
 func writeJSON(file string, r *statebench.Result) error {
@@ -156,7 +153,7 @@ func benchAlone(ctx *cli.Context, r *statebench.Result) error {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { _ = os.RemoveAll(dir) }()
 	r.Alone = make(map[string]*statebench.Result)
 	for _, side := range []string{"gpuevm", "go-ethereum"} {
 		file := filepath.Join(dir, side+".json")
