@@ -18,8 +18,13 @@ func (f *Func) Emit(name string, limit int) (string, error) {
 	e := &emitter{f: f, name: name, slots: map[*Value]int{}, resume: map[*Block]int{}, part: map[*Block]int{}, words: map[*Value]int{}}
 	e.survey()
 	e.cut()
-	if len(e.slots) > maxSlots {
-		return "", &Ineligible{"words between blocks", maxSlots}
+	if e.places > maxSlots {
+		return "", &Ineligible{"words in memory", maxSlots}
+	}
+	for _, b := range f.Blocks {
+		if len(b.Values) > maxValues {
+			return "", &Ineligible{"values in a block", maxValues}
+		}
 	}
 	var parts []string
 	size := 0
@@ -40,11 +45,12 @@ func (f *Func) Emit(name string, limit int) (string, error) {
 }
 
 // DefaultText is the limit of a contract's text. Compilers take some seconds for it.
-const DefaultText = 4 << 20
+const DefaultText = 3 << 20
 
 const (
-	maxSlots  = 8192 // words of an array on a lane's stack
-	partNodes = 400  // values of a function, about
+	maxSlots  = 1 << 15 // words of an array on a lane's stack: 1 MB, of which little is touched
+	maxValues = 6000    // of a block, which can't be cut
+	partNodes = 400     // values of a function, about
 )
 
 // SourceOf is a translation unit of contracts, each with its name. The kernel list_functions
@@ -70,6 +76,7 @@ type emitter struct {
 	f      *Func
 	name   string
 	slots  map[*Value]int // places in memory
+	places int            // how many there are
 	resume map[*Block]int // blocks that calls resume at, numbered from 1
 	part   map[*Block]int // the function that a block is in
 	height int            // the highest stack that is written to memory
@@ -90,38 +97,46 @@ func (e *emitter) line(format string, args ...any) {
 // survey gives places to what crosses blocks and to what exits need, and numbers the blocks
 // where frames resume.
 func (e *emitter) survey() {
-	place := func(v *Value) {
-		if _, there := e.slots[v]; v != nil && v.Block != nil && !there {
-			e.slots[v] = len(e.slots)
-		}
-	}
-	exit := func(x *Exit, more int) {
-		if x == nil {
-			return
-		}
-		e.height = max(e.height, len(x.Stack)+more)
-		for _, v := range x.Stack {
-			place(v)
-		}
-	}
 	for _, b := range e.f.Blocks {
 		for _, p := range b.Params {
-			place(p)
+			e.give(p, &e.places)
 		}
 		b.words(func(list []*Value) {
 			for _, v := range list {
 				if v != nil && v.Block != b {
-					place(v)
+					e.give(v, &e.places)
 				}
 			}
 		})
-		for _, v := range b.Values {
-			exit(v.Exit, 0)
-		}
-		exit(b.Exit, len(b.Control))
 		if b.Resumes {
 			e.resume[b] = len(e.resume) + 1
 		}
+	}
+	crossing := e.places
+	for _, b := range e.f.Blocks { // places that are a block's alone are used again in the next
+		next := crossing
+		for _, v := range b.Values {
+			e.exit(v.Exit, 0, &next)
+		}
+		e.exit(b.Exit, len(b.Control), &next)
+		e.places = max(e.places, next)
+	}
+}
+
+func (e *emitter) give(v *Value, next *int) {
+	if _, there := e.slots[v]; v.Block != nil && !there {
+		e.slots[v] = *next
+		*next++
+	}
+}
+
+func (e *emitter) exit(x *Exit, more int, next *int) {
+	if x == nil {
+		return
+	}
+	e.height = max(e.height, len(x.Stack)+more)
+	for _, v := range x.Stack {
+		e.give(v, next)
 	}
 }
 
@@ -172,7 +187,7 @@ func (e *emitter) isEntry(b *Block) bool {
 // main writes the function that goes from part to part.
 func (e *emitter) main(parts int) string {
 	e.text.Reset()
-	e.line("COMPILED_FN u32 %s(Evm& e, Machine& m) {\n  u256 w[%d];\n  u32 way;", e.name, len(e.slots)+1)
+	e.line("COMPILED_FN u32 %s(Evm& e, Machine& m) {\n  u256 w[%d];\n  u32 way;", e.name, e.places+1)
 	e.line("  switch (m.pc) {")
 	e.line("  case 0:\n    if (!room(e, m, %d)) return LEAVES;\n    way = %s;\n    break;", e.height, e.goes(e.f.Blocks[0]))
 	for _, b := range e.f.Blocks {

@@ -65,18 +65,22 @@ func TestHostile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			f, err := Compile(code, Options{Revision: opcode.Osaka})
-			took := time.Since(start)
 			var refused *Ineligible
 			switch {
 			case errors.As(err, &refused):
-				t.Logf("%v: %v", took, err)
+				t.Log(err)
 			case err != nil:
 				t.Fatal(err)
 			default:
-				t.Logf("%v: %d blocks, %d values", took, len(f.Blocks), f.count())
+				t.Logf("%v: %d blocks, %d values", time.Since(start), len(f.Blocks), f.count())
 				f.MeasureILP()
+				if text, err := f.Emit("contract", DefaultText); errors.As(err, &refused) {
+					t.Log(err)
+				} else if err != nil || len(text) > 2*DefaultText {
+					t.Errorf("%d bytes of text, %v", len(text), err)
+				}
 			}
-			if took > hostileTime {
+			if took := time.Since(start); took > hostileTime {
 				t.Errorf("took %v", took)
 			}
 		})

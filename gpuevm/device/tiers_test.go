@@ -25,8 +25,10 @@ func compileSeen(t *testing.T, e *Engine) {
 // TestCompiledHost is TestHost twice: interpreted, and then with every code compiled that
 // ran before.
 func TestCompiledHost(t *testing.T) {
-	if os.Getenv("GPUEVM_WORLDS") == "" {
-		t.Setenv("GPUEVM_WORLDS", "3")
+	for name, few := range map[string]string{"GPUEVM_WORLDS": "2", "GPUEVM_STATETESTS": "250"} {
+		if os.Getenv(name) == "" { // some hundred codes, which take a minute to compile
+			t.Setenv(name, few)
+		}
 	}
 	e := open(t, Options{SpotCheck: -1, Compile: Compile{Mode: CompileAuto, After: math.MaxInt, Wait: true, Unit: 100, Workers: 2}})
 	t.Run("interpreted", func(t *testing.T) { enginetest.Run(t, e) })
