@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/ethereum/go-ethereum/common"
@@ -12,10 +13,12 @@ import (
 // Loader fills an empty store with a first state that is too large to be one block's diff
 // in memory: a genesis with millions of accounts, a dump. Records go in as they come, in
 // batches; that it is finished is written last, so that half a load is known as such.
-// It is for one goroutine.
+// Its methods may be called from many goroutines.
 type Loader struct {
 	s      *Store
 	height uint64
+	root   common.Hash
+	mu     sync.Mutex
 	batch  *pebble.Batch
 	value  []byte
 	key    []byte
@@ -32,39 +35,59 @@ type Account struct {
 const loadBatch = 8 << 20
 
 // Load runs fill, which hands over the state after the block (hash, height), and makes it
-// the store's first block. After an error the directory is of no use.
+// the store's first block. Where root is zero, fill says what it is with Loader.Root. After
+// an error the directory is of no use, and Open says so. Progress, Sync and Close can be called
+// meanwhile; Close ends the load.
 func (s *Store) Load(height uint64, hash, root common.Hash, fill func(*Loader) error) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
-	q := &s.queue
-	s.adding.Lock()
+	if err := s.gate.enter(); err != nil {
+		return err
+	}
+	defer s.gate.leave()
+	s.adding.Lock() // nothing else can give the store a block
 	defer s.adding.Unlock()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.seq != 0 || len(s.tree.byHash) != 1 || hash == (common.Hash{}) {
+	s.tree.mu.RLock()
+	used := len(s.tree.byHash) != 1 || s.tree.floor.block.hash != (common.Hash{})
+	s.tree.mu.RUnlock()
+	if used || hash == (common.Hash{}) {
 		return errors.New("load: the store is not empty, or the block has no hash")
 	}
-	l := &Loader{s: s, height: height, batch: s.db.NewBatch()}
+	l := &Loader{s: s, height: height, root: root, batch: s.db.NewBatch()}
 	l.put(metaLoading, nil)
 	l.flush(true)
 	if l.err == nil {
-		l.err = fill(l)
+		l.fail(fill(l))
 	}
 	if l.err == nil {
-		l.finish(head{height, hash, root})
+		l.finish(head{height, hash, l.root})
 	}
 	if l.err != nil {
-		q.failed = fmt.Errorf("load: %w", l.err)
-		return q.failed
+		return s.unloaded(fmt.Errorf("load: %w", l.err))
 	}
 	return nil
+}
+
+// unloaded ends all writing: what is on disk is half a state.
+func (s *Store) unloaded(err error) error {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	if s.queue.failed == nil {
+		s.queue.failed = err
+	}
+	s.queue.signal()
+	return err
 }
 
 // finish makes the loaded state the head. What was written without a sync is durable with
 // this sync, as it comes later in the log.
 func (l *Loader) finish(h head) {
 	s := l.s
+	if h.root == (common.Hash{}) {
+		l.fail(errors.New("the state has no root"))
+		return
+	}
 	l.put(numberKey(kindBlock, h.height), h.append(nil))
 	l.put(metaHead, binary.AppendUvarint(h.append(nil), 1))
 	_ = l.batch.Delete(metaLoading, nil)
@@ -74,6 +97,8 @@ func (l *Loader) finish(h head) {
 	}
 	q := &s.queue
 	s.epoch.Add(1)
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	s.tree.mu.Lock()
 	s.tree.floor.dropped.Store(true)
 	fresh := newTree(h)
@@ -83,11 +108,25 @@ func (l *Loader) finish(h head) {
 	q.seq, q.stored, q.durable = 1, 1, 1
 	q.storedHeight, q.durableHeight = h.height, h.height
 	s.executed.Store(h.height)
-	l.err = s.acknowledge(h, 1)
+	l.fail(s.acknowledge(h, 1))
+}
+
+// Root says what root the state has come out with.
+func (l *Loader) Root(root common.Hash) { l.root = root }
+
+// fail keeps the first error.
+func (l *Loader) fail(err error) {
+	if l.err == nil {
+		l.err = err
+	}
 }
 
 func (l *Loader) put(key, payload []byte) {
 	if l.err != nil {
+		return
+	}
+	if l.s.gate.closed.Load() {
+		l.err = fmt.Errorf("store: %w", ErrClosed)
 		return
 	}
 	l.value = finish(append(seal(l.value, stamp{1, l.height}), payload...), key)
@@ -107,6 +146,8 @@ func (l *Loader) flush(sync bool) {
 
 // Account puts an account.
 func (l *Loader) Account(addr common.Address, a Account) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	acct := account{nonce: a.Nonce, balance: a.Balance, codeHash: a.CodeHash, exists: true}
 	l.key = accountKey(l.key, addr)
 	l.put(l.key, appendAccount(nil, &acct))
@@ -115,6 +156,8 @@ func (l *Loader) Account(addr common.Address, a Account) error {
 
 // Slot puts a storage slot of an account that is put as well.
 func (l *Loader) Slot(addr common.Address, slot, value common.Hash) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if value == (common.Hash{}) {
 		return l.err
 	}
@@ -125,12 +168,16 @@ func (l *Loader) Slot(addr common.Address, slot, value common.Hash) error {
 
 // Code puts a code.
 func (l *Loader) Code(hash common.Hash, blob []byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.put(codeKey(hash), blob)
 	return l.err
 }
 
 // Node puts a trie node.
 func (l *Loader) Node(n Node) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.key = nodeKey(l.key, n.Owner, n.Path)
 	l.put(l.key, n.Blob)
 	return l.err

@@ -120,15 +120,8 @@ func (s *Store) initialize() error {
 
 func (s *Store) readHead() (h *head, seq uint64, err error) {
 	_, err = s.get(metaHead, func(st stamp, p []byte) error {
-		if len(p) < 65 {
-			return fmt.Errorf("head of %d bytes", len(p))
-		}
-		var n int
-		if seq, n = binary.Uvarint(p[64:]); n <= 0 {
-			return fmt.Errorf("head without a step number")
-		}
-		v, err := decodeHead(st.height, p[:64])
-		h = &v
+		v, n, err := decodeTop(st, p)
+		h, seq = &v, n
 		return err
 	})
 	return h, seq, err
