@@ -2,12 +2,14 @@
 GO      ?= go
 DATA    ?= ../shared/data
 ROUNDS  ?= 5
+KILLS   ?= 50
+CHAIN   ?= 2000
 # What runs the conformance tests, one transaction at a time, for which a GPU is slow.
 DEVICE  ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: build run test race conformance conformance-host bench lint contracts fuzz help clean
-.PHONY: gpu-check ptx ptx-check cuda cuda-test sanitize
+.PHONY: kills bench-state gpu-check ptx ptx-check cuda cuda-test sanitize
 
 build: ## build bin/gpuevm
 	$(GO) build -ldflags "-X main.commit=$(VERSION)" -o bin/gpuevm ./cmd/gpuevm
@@ -19,7 +21,10 @@ test: ## unit, property and spread conformance tests (some minutes)
 	$(GO) test -timeout 20m ./...
 
 race: ## the concurrent packages under the race detector
-	GPUEVM_ROUNDS=200 $(GO) test -race -short -timeout 20m ./hostsched ./fallback ./statedb/...
+	GPUEVM_ROUNDS=60 $(GO) test -race -short -timeout 20m ./hostsched ./fallback ./statedb/...
+
+kills: ## a chain of $(CHAIN) blocks into a data directory, killed $(KILLS) times on the way
+	GPUEVM_KILLS=$(KILLS) GPUEVM_CHAIN=$(CHAIN) $(GO) test -count=1 -timeout 0 -run TestReplayKilled -v ./cmd/gpuevm
 
 conformance: build ## every state and block test in $(DATA), and every real block
 	@mkdir -p build
@@ -36,6 +41,9 @@ conformance-host: build ## every real block, and each 20th file of tests, throug
 bench: ## gpuevm against go-ethereum, interleaved; JSON in build/bench.json (ROUNDS=5)
 	@mkdir -p build
 	cd bench && $(GO) test -run '^$$' -bench Blocks -benchtime 1x -count $(ROUNDS) -timeout 60m -rounds $(ROUNDS) -summary $(CURDIR)/build/bench.json . | tee $(CURDIR)/build/bench.txt
+
+bench-state: build ## the state store against go-ethereum's, interleaved; JSON in build/state.json
+	bin/gpuevm db bench --dir build/state --json build/state.json | tee build/state.txt
 
 fuzz: ## random blocks against go-ethereum for a minute
 	$(GO) test ./hostsched -run '^$$' -fuzz FuzzSerialEquivalence -fuzztime 60s
