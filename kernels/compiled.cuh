@@ -66,6 +66,10 @@ FN bool room(const Evm& e, const Machine& m, u32 words) { return m.base + words 
 
 // ---- words
 
+LIGHT_FN u256 read_word(const Machine& m, u64 at) { return memory_word(m, at); }
+LIGHT_FN void write_word(const Machine& m, u64 at, u256 v) { set_memory_word(m, at, v); }
+LIGHT_FN void put_word(const Evm& e, const Machine& m, u32 slot, u256 v) { set_word(e.stack, m.base + slot, v); }
+
 RUNTIME_FN u256 rt_mul(u256 a, u256 b);
 RUNTIME_FN u256 rt_divide(u256 a, u256 b);
 RUNTIME_FN u256 rt_modulo(u256 a, u256 b);

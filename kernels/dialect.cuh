@@ -37,12 +37,16 @@ typedef long long i64;
 #endif
 
 // RUNTIME_FN is a function that code compiled elsewhere calls, COMPILED_FN one of that code.
+// LIGHT_FN is one that it may contain: a few instructions on the host, many on a GPU, which has
+// no words at any address.
 #if ON_GPU
 #define RUNTIME_FN extern "C" __device__
 #define COMPILED_FN static __device__ __noinline__
+#define LIGHT_FN CALL_FN
 #else
 #define RUNTIME_FN extern "C" __attribute__((visibility("default")))
 #define COMPILED_FN static
+#define LIGHT_FN FN
 #endif
 
 // UNROLL stands before a short loop whose copies index registers; g++ -O2 would keep the loop.

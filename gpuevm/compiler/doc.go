@@ -25,4 +25,10 @@
 // as inlining small ones and gains the same. Why a call ends a block and its values: frames
 // nest 1024 deep, which no GPU thread's call stack holds; a frame that calls is suspended
 // in memory and resumed.
+//
+// Func.Emit then writes CUDA C (kernels/compiled.cuh says in what terms), which gpuevm/device
+// has compiled and linked with the interpreter. A contract becomes a function that returns
+// where the interpreter's loop would: when the frame ends, calls, or leaves. Words that cross
+// blocks lie in an array, so that a contract can be cut into functions of bounded size and
+// what the interpreter takes over is told by tables; the rest are locals.
 package compiler

@@ -41,6 +41,9 @@ func (f *Func) Emit(name string, limit int) (string, error) {
 		}
 	}
 	parts = append(parts, e.main(len(parts)))
+	if e.fault != nil {
+		return "", e.fault
+	}
 	return e.tables() + strings.Join(parts, ""), nil
 }
 
@@ -87,6 +90,7 @@ type emitter struct {
 	at    int             // how many they are
 	pool  []*Value        // constants that lists name
 	words map[*Value]int  // where they are
+	fault error
 }
 
 func (e *emitter) line(format string, args ...any) {

@@ -126,7 +126,7 @@ func (e *emitter) call(b *Block) {
 		e.line("  rt_keep(e, m, w, %s, %s_words);", e.list(list), e.name)
 	}
 	for i, v := range b.Control {
-		e.line("  set(e, m.base + %d, %s);", len(kept)+len(b.Control)-1-i, e.word(v))
+		e.line("  put_word(e, m, %d, %s);", len(kept)+len(b.Control)-1-i, e.word(v))
 	}
 	e.line("  m.top = m.base + %d;\n  m.pc = %d;\n  return CALLS + %#x;", len(kept)+len(b.Control), resume, int(b.Op))
 }

@@ -26,7 +26,7 @@ func (e *emitter) value(v *Value) {
 	case 0x5e:
 		e.line("  rt_memory_copy(m, %s);", e.operandList(a))
 	case 0x52:
-		e.line("  set_memory_word(m, %s, %s);", e.low(a[0]), e.word(a[1]))
+		e.line("  write_word(m, %s, %s);", e.low(a[0]), e.word(a[1]))
 	case 0x53:
 		e.line("  set_memory_byte(m, %s, %s);", e.low(a[0]), e.low(a[1]))
 	case 0x55:
@@ -126,7 +126,8 @@ func (e *emitter) computed(v *Value) expression {
 	if text, ok := calls[v.Op]; ok {
 		return expression{fmt.Sprintf(text.text, e.operands(v.Args)...), text.narrow}
 	}
-	return expression{fmt.Sprintf("unknown_%02x", int(v.Op)), false}
+	e.fault = fmt.Errorf("compiler: no function of kernels is known for %s", v.Op)
+	return expression{}
 }
 
 func (e *emitter) operands(list []*Value) []any {
@@ -158,7 +159,7 @@ var calls = map[Op]expression{
 	0x41: {"coinbase(e)", false}, 0x42: {"timestamp(e)", true}, 0x43: {"block_number(e)", false},
 	0x44: {"prevrandao(e)", false}, 0x45: {"gas_limit(e)", true}, 0x46: {"chain_id(e)", false},
 	0x47: {"rt_self_balance(e)", false}, 0x48: {"base_fee(e)", false}, 0x49: {"blob_hash(e, %s)", false},
-	0x4a: {"blob_base_fee(e)", false}, 0x51: {"memory_word(m, low64(%s))", false}, 0x59: {"(u64)m.memory_size", true},
+	0x4a: {"blob_base_fee(e)", false}, 0x51: {"read_word(m, low64(%s))", false}, 0x59: {"(u64)m.memory_size", true},
 	0x5a: {"m.gas", true}, 0x5c: {"rt_tload(e, %s)", false},
 }
 

@@ -45,6 +45,34 @@ func TestEmitRealCodes(t *testing.T) {
 	}
 }
 
+// TestEmitEveryOp: each opcode that computes something has its function.
+func TestEmitEveryOp(t *testing.T) {
+	for op, fact := range opcode.Facts(opcode.Osaka) {
+		if !fact.Defined || op == int(jumpdest) || op == int(jump) || op == int(jumpi) {
+			continue
+		}
+		var code []byte
+		for range fact.Pops {
+			code = append(code, 0x5f, 0x35) // what is unknown is not folded
+		}
+		code = append(code, byte(op))
+		if fact.Pushes == 1 {
+			code = append(code, 0x5f, 0x55)
+		}
+		f, err := Compile(append(code, 0x5a, 0x5f, 0x55), Options{Revision: opcode.Osaka})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Emit("contract", DefaultText); err != nil {
+			t.Errorf("%x: %v", code, err)
+		}
+	}
+	e := &emitter{}
+	if e.computed(&Value{Op: 0x0c}); e.fault == nil {
+		t.Error("an opcode that is none has a function")
+	}
+}
+
 // TestEmitLimit: text ends at its limit.
 func TestEmitLimit(t *testing.T) {
 	f, err := Compile([]byte{0x5f, 0x35, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3}, Options{Revision: opcode.Osaka})
