@@ -49,6 +49,7 @@ func (f DumpFile) Each(ctx context.Context, to Sink) (root common.Hash, err erro
 	if root, err = (dumpReader{in}).Each(ctx, to); err != nil {
 		err = fmt.Errorf("%s: %w", f, err)
 	}
+	at(counted.n, size)
 	return root, err
 }
 
