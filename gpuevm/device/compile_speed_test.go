@@ -3,7 +3,6 @@ package device_test
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
 	"math/big"
 	"os"
 	"slices"
@@ -90,6 +89,6 @@ func speed(t *testing.T, name string, make func() (*gpuevm.BlockEnv, []gpuevm.Tx
 		}
 	}
 	least := func(i int) float64 { return float64(slices.Min(took[i])) }
-	t.Log(fmt.Sprintf("%-12s interpreted %8.0f ns/tx, compiled %8.0f: %.2fx; the schedule against program order: %.2fx",
-		name, least(0)/float64(len(txs)), least(1)/float64(len(txs)), least(0)/least(1), least(2)/least(1)))
+	t.Logf("%-12s interpreted %8.0f ns/tx, compiled %8.0f: %.2fx; the schedule against program order: %.2fx",
+		name, least(0)/float64(len(txs)), least(1)/float64(len(txs)), least(0)/least(1), least(2)/least(1))
 }
