@@ -62,9 +62,9 @@ type Verified struct {
 	DataDir  string `json:"datadir"`
 	Block    uint64 `json:"block"`
 	Root     string `json:"state_root"`
-	Records  int    `json:"records"`
 	Accounts int    `json:"accounts"`
 	Slots    int    `json:"slots"`
+	Codes    int    `json:"codes"`
 	Nodes    int    `json:"nodes"`
 	States   int    `json:"states"` // roots compared
 }
@@ -72,9 +72,9 @@ type Verified struct {
 // Print prints a table.
 func (v *Verified) Print(w io.Writer) {
 	tab := table{indent: "  ", left: 1}
-	tab.row("records read", count(v.Records))
 	tab.row("accounts", count(v.Accounts))
 	tab.row("slots", count(v.Slots))
+	tab.row("codes", count(v.Codes))
 	tab.row("trie nodes recomputed and equal", count(v.Nodes))
 	tab.row("states whose root is right", count(v.States))
 	tab.print(w)

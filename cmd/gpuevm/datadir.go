@@ -42,8 +42,6 @@ func isStore(dir string) (bool, error) {
 	return false, nil
 }
 
-var errOtherChain = errors.New("holds the state of another chain")
-
 // openStore opens the states in a directory. Those that are to be looked at only must be
 // there.
 func openStore(dir string, o statedb.Options) (*statedb.DB, error) {
@@ -59,8 +57,8 @@ func openStore(dir string, o statedb.Options) (*statedb.DB, error) {
 	case err == nil:
 	case isLocked(err):
 		err = fmt.Errorf("--datadir %s is in use by another process: %w", dir, err)
-	case strings.Contains(err.Error(), "of the chain with genesis"):
-		err = fmt.Errorf("--datadir %s: %w: %w", dir, errOtherChain, err)
+	case errors.Is(err, store.ErrChain):
+		err = fmt.Errorf("--datadir %s: %w", dir, err)
 	}
 	return db, err
 }

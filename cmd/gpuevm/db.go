@@ -27,11 +27,12 @@ var dbCommand = &cli.Command{
 	Usage: "look after the state that run and replay keep with --datadir",
 	Description: "What only looks opens the directory for reading; a directory that another process has open is\n" +
 		"refused. The exit code is 1 where the directory is not a store, is damaged, or is in use.\n\n" +
+		"   gpuevm db import --datadir D --genesis genesis.json\n" +
 		"   gpuevm db verify --datadir D\n" +
 		"   gpuevm db stats --datadir D\n" +
 		"   gpuevm db prune --datadir D\n" +
 		"   gpuevm db prove --datadir D 0x00000000219ab540356cBB839Cbe05303d7705Fa 0x0",
-	Subcommands: []*cli.Command{dbVerify, dbStats, dbPrune, dbProve},
+	Subcommands: []*cli.Command{dbImport, dbDump, dbVerify, dbStats, dbPrune, dbProve},
 	Action: func(ctx *cli.Context) error {
 		if ctx.NArg() > 0 {
 			return usagef("no command %q of db; `gpuevm db help` lists them", ctx.Args().First())

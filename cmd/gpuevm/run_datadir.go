@@ -31,7 +31,7 @@ func resumeWorkload(ctx *cli.Context, s *settings, o *stateOptions) (*workload.W
 	w.Blocks = w.Blocks[:total]
 	d, err := openDisk(ctx.Context, o, w.Parent, w.Alloc)
 	if err != nil {
-		if errors.Is(err, errOtherChain) {
+		if errors.Is(err, store.ErrChain) {
 			err = fmt.Errorf("%w (another --workload, --txs or --seed, or not of run)", err)
 		}
 		return nil, nil, err

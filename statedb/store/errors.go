@@ -17,6 +17,8 @@ var (
 	ErrUnknown = errors.New("state is not known")
 	// ErrCorrupt: what is on disk is not what was written.
 	ErrCorrupt = errors.New("store is corrupt")
+	// ErrChain: the store has the state of another chain.
+	ErrChain = errors.New("holds the state of another chain")
 	// ErrFailed: the disk failed. What is stored can still be read; nothing is written any
 	// more until the store is opened anew.
 	ErrFailed = errors.New("disk failed")

@@ -12,7 +12,8 @@ import (
 type Options struct {
 	FS       vfs.FS // default: the operating system's
 	ReadOnly bool   // open what is there, write nothing
-	// Genesis, where it is set, names the chain: a store of another one is refused.
+	// Genesis, where it is set, names the chain: a store of another one is refused. One that
+	// was made without a name is not.
 	Genesis common.Hash
 
 	Depth int // states that can be read below the head, itself included; default 128

@@ -83,12 +83,14 @@ func (s *Store) checkSchema() (fresh bool, err error) {
 		}
 		return false, err
 	}
+	var genesis common.Hash // zero where a state was imported that does not say of which chain
 	_, err = s.get(metaGenesis, func(_ stamp, p []byte) error {
-		if want := s.opt.Genesis; want != (common.Hash{}) && common.Hash(p) != want {
-			return fmt.Errorf("state of the chain with genesis %#x, want %s", p, want.Hex())
-		}
+		genesis = common.BytesToHash(p)
 		return nil
 	})
+	if want := s.opt.Genesis; err == nil && want != genesis && want != (common.Hash{}) && genesis != (common.Hash{}) {
+		err = fmt.Errorf("%w: its genesis is %s, want %s", ErrChain, genesis.Hex(), want.Hex())
+	}
 	return false, err
 }
 
