@@ -16,7 +16,11 @@ import (
 // TestCompiledWorkloads runs the workloads with every code compiled before it runs, and
 // compares with go-ethereum.
 func TestCompiledWorkloads(t *testing.T) {
-	for _, name := range workload.Names() {
+	names := workload.Names()
+	if testing.Short() {
+		names = []string{"erc20"} // the others' codes take a minute to compile
+	}
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			runWorkload(t, name, func(tb testing.TB, o device.Options) *device.Engine {
 				o.Compile = device.Compile{Mode: device.CompileAlways, Wait: true}
