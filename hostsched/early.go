@@ -34,28 +34,46 @@ type Early interface {
 // settled. Transactions are executed ahead of their commit, so that most claims are facts by
 // the time they matter.
 //
-// A wrong guess costs the trie a second update. The price of a right one is some map
-// accesses a transaction; so blocks of few transactions do without.
+// A wrong guess costs the trie a second update. The price of a right one is some memory and a
+// map access or two a transaction; so blocks of few transactions do without.
 type early struct {
 	roots Early
 	state *overlay
 	group int // accounts worth a hand-over
 
 	mu       sync.Mutex
-	claims   map[common.Address]int
-	changed  map[common.Address]change // by committed transactions, and not handed over since
-	settled  []common.Address
+	accounts map[common.Address]*account
+	slabs    [][]account // what accounts points to
+	claimed  int         // accounts that somebody claims
+	known    []known     // by transaction
+	settled  []*account
 	executed int
-	txs      int
 }
 
-// change is what is known of an account that changed.
+// account is one that somebody claimed or changed.
+type account struct {
+	addr   common.Address
+	claims int32
+	change change
+}
+
+// change is what is known of what committed transactions did to an account, and was not
+// handed over since.
 type change uint8
 
 const (
-	open    change = iota + 1 // somebody claims it
-	settled                   // nobody did when it was looked at; it is in early.settled
+	none    change = iota
+	open           // changed, and somebody claims it
+	settled        // nobody did when it was looked at; it is in early.settled
 )
+
+// known are the accounts that a transaction claims. They are found on the lanes that recover
+// and execute, so that the one that commits, which all wait for, looks up no address: when it
+// did, committing a transfer took twice as long.
+type known struct {
+	to, from         *account
+	predicted, wrote []*account
+}
 
 // earlyLeast is how many transactions a block has at least for its roots to be begun early.
 const earlyLeast = 16
@@ -74,13 +92,13 @@ func newEarly(r *run) *early {
 		return nil
 	}
 	e := &early{
-		roots: roots, state: r.state, group: max(earlyGroup, n/8), txs: n,
-		claims: make(map[common.Address]int, 2*n), changed: make(map[common.Address]change),
+		roots: roots, state: r.state, group: max(earlyGroup, n/8),
+		accounts: make(map[common.Address]*account, 2*n), known: make([]known, n),
 	}
 	keys := make([]gpuevm.Key, 0, n)
-	for _, tx := range r.block.Transactions() {
+	for i, tx := range r.block.Transactions() {
 		if to := tx.To(); to != nil {
-			e.claims[*to]++
+			e.known[i].to = e.claim(*to)
 			keys = append(keys, gpuevm.Key{Addr: *to})
 		}
 		for _, a := range tx.AccessList() {
@@ -96,27 +114,26 @@ func newEarly(r *run) *early {
 
 // pin claims what changes after the last transaction.
 func (e *early) pin(r *run) {
-	pinned := []common.Address{r.env.Coinbase, params.WithdrawalQueueAddress, params.ConsolidationQueueAddress}
+	e.claim(r.env.Coinbase)
+	e.claim(params.WithdrawalQueueAddress)
+	e.claim(params.ConsolidationQueueAddress)
 	for _, w := range r.block.Withdrawals() {
-		pinned = append(pinned, w.Address)
+		e.claim(w.Address)
 	}
 	for _, u := range r.block.Uncles() {
-		pinned = append(pinned, u.Coinbase)
-	}
-	for _, addr := range pinned {
-		e.claims[addr]++
+		e.claim(u.Coinbase)
 	}
 }
 
-// recovered is told of transactions whose senders are known.
-func (e *early) recovered(txs []gpuevm.Tx) {
+// recovered is told of transactions whose senders are known, and where the first of them is.
+func (e *early) recovered(from int, txs []gpuevm.Tx) {
 	if e == nil {
 		return
 	}
 	keys := make([]gpuevm.Key, len(txs))
 	e.mu.Lock()
 	for i := range txs {
-		e.claims[txs[i].From]++
+		e.known[from+i].from = e.claim(txs[i].From)
 		keys[i] = gpuevm.Key{Addr: txs[i].From}
 	}
 	e.mu.Unlock()
@@ -129,44 +146,55 @@ func (e *early) admitted(tx *gpuevm.Tx) {
 		return
 	}
 	e.mu.Lock()
-	predictedOf(tx, e.claim)
+	k := &e.known[tx.Index]
+	predictedOf(tx, func(addr common.Address) { k.predicted = append(k.predicted, e.claim(addr)) })
 	e.mu.Unlock()
 	e.roots.Expect(tx.Access.Writes)
 }
 
 // ran is told of a transaction that was executed.
-func (e *early) ran(r *gpuevm.Result) {
+func (e *early) ran(index int, r *gpuevm.Result) {
 	if e == nil {
 		return
 	}
-	e.mu.Lock()
-	e.executed++
-	changedBy(r, e.claim)
-	e.mu.Unlock()
 	keys := make([]gpuevm.Key, 0, len(r.Diff.Cells)+len(r.Diff.Adds))
 	for _, list := range [2][]gpuevm.Cell{r.Diff.Cells, r.Diff.Adds} {
 		for i := range list {
 			keys = append(keys, list[i].Key)
 		}
 	}
+	e.mu.Lock()
+	e.executed++
+	k := &e.known[index]
+	k.wrote = e.changedBy(k, r)
+	for _, a := range k.wrote {
+		e.add(a)
+	}
+	e.mu.Unlock()
 	e.roots.Expect(keys)
 }
 
-// committed is told of a transaction that was committed: what it was known by before, and
-// with which result.
-func (e *early) committed(tx *gpuevm.Tx, before, result *gpuevm.Result) {
+// committed is told of a transaction that was committed: with which result, and whether that
+// is the one which it was known by before.
+func (e *early) committed(index int, result *gpuevm.Result, stood bool) {
 	if e == nil {
 		return
 	}
 	e.mu.Lock()
-	changedBy(result, e.change)
-	if tx.To != nil {
-		e.release(*tx.To)
+	k := &e.known[index]
+	changed := k.wrote
+	if !stood {
+		changed = e.changedBy(k, result)
 	}
-	e.release(tx.From)
-	predictedOf(tx, e.release)
-	changedBy(before, e.release)
-	changedBy(result, e.look) // where nobody claimed it
+	for _, a := range changed {
+		if a.change != settled { // else it is handed over as it is then
+			a.change = open
+		}
+	}
+	e.giveBack(k)
+	for _, a := range changed {
+		e.look(a) // where nobody claimed it
+	}
 	hand, claimed, later := e.ready()
 	e.mu.Unlock()
 	if len(hand) > 0 {
@@ -174,28 +202,64 @@ func (e *early) committed(tx *gpuevm.Tx, before, result *gpuevm.Result) {
 	}
 }
 
-func (e *early) change(addr common.Address) {
-	if e.changed[addr] != settled { // else it is handed over as it is then
-		e.changed[addr] = open
+func (e *early) giveBack(k *known) {
+	if k.to != nil {
+		e.release(k.to)
+	}
+	e.release(k.from)
+	for _, a := range k.predicted {
+		e.release(a)
+	}
+	for _, a := range k.wrote {
+		e.release(a)
+	}
+	*k = known{}
+}
+
+// account finds an account, or begins to know it.
+func (e *early) account(addr common.Address) *account {
+	a := e.accounts[addr]
+	if a != nil {
+		return a
+	}
+	last := len(e.slabs) - 1
+	if last < 0 || len(e.slabs[last]) == cap(e.slabs[last]) {
+		e.slabs = append(e.slabs, make([]account, 0, slabAccounts))
+		last++
+	}
+	s := append(e.slabs[last], account{addr: addr})
+	e.slabs[last] = s
+	a = &s[len(s)-1]
+	e.accounts[addr] = a
+	return a
+}
+
+const slabAccounts = 256
+
+func (e *early) claim(addr common.Address) *account {
+	a := e.account(addr)
+	e.add(a)
+	return a
+}
+
+func (e *early) add(a *account) {
+	if a.claims++; a.claims == 1 {
+		e.claimed++
 	}
 }
 
-func (e *early) claim(addr common.Address) { e.claims[addr]++ }
-
-func (e *early) release(addr common.Address) {
-	if n := e.claims[addr]; n > 1 {
-		e.claims[addr] = n - 1
-		return
+func (e *early) release(a *account) {
+	if a.claims--; a.claims == 0 {
+		e.claimed--
+		e.look(a)
 	}
-	delete(e.claims, addr)
-	e.look(addr)
 }
 
 // look sees whether an account is settled.
-func (e *early) look(addr common.Address) {
-	if e.claims[addr] == 0 && e.changed[addr] == open {
-		e.changed[addr] = settled
-		e.settled = append(e.settled, addr)
+func (e *early) look(a *account) {
+	if a.claims == 0 && a.change == open {
+		a.change = settled
+		e.settled = append(e.settled, a)
 	}
 }
 
@@ -205,22 +269,27 @@ func (e *early) ready() (hand, claimed []common.Address, later int) {
 	if len(e.settled) < e.group {
 		return nil, nil, 0
 	}
-	for _, addr := range e.settled {
-		if e.claims[addr] > 0 { // since it was looked at
-			e.changed[addr] = open
+	hand = make([]common.Address, 0, len(e.settled))
+	for _, a := range e.settled {
+		if a.claims > 0 { // since it was looked at
+			a.change = open
 			continue
 		}
-		delete(e.changed, addr)
-		hand = append(hand, addr)
+		a.change = none
+		hand = append(hand, a.addr)
 	}
 	e.settled = e.settled[:0]
-	later = changesPerTx * (e.txs - e.executed)
-	if later > len(e.claims) {
-		return hand, nil, later + len(e.claims)
+	later = changesPerTx * (len(e.known) - e.executed)
+	if later > e.claimed {
+		return hand, nil, later + e.claimed
 	}
-	claimed = make([]common.Address, 0, len(e.claims))
-	for addr := range e.claims {
-		claimed = append(claimed, addr)
+	claimed = make([]common.Address, 0, e.claimed)
+	for _, slab := range e.slabs {
+		for i := range slab {
+			if slab[i].claims > 0 {
+				claimed = append(claimed, slab[i].addr)
+			}
+		}
 	}
 	return hand, claimed, later
 }
@@ -234,27 +303,39 @@ func predictedOf(tx *gpuevm.Tx, do func(common.Address)) {
 	}
 }
 
-// changedBy lists the accounts that a result changes, some twice.
-func changedBy(r *gpuevm.Result, do func(common.Address)) {
-	if r == nil || r.Status >= gpuevm.Invalid {
-		return
+// changedBy lists the accounts that a result changes, some twice. Sender and recipient, which
+// are most of them, are known.
+func (e *early) changedBy(k *known, r *gpuevm.Result) (accounts []*account) {
+	if r.Status >= gpuevm.Invalid {
+		return nil
+	}
+	accounts = make([]*account, 0, 4)
+	one := func(addr common.Address) {
+		switch {
+		case len(accounts) > 0 && accounts[len(accounts)-1].addr == addr:
+		case k.to != nil && k.to.addr == addr:
+			accounts = append(accounts, k.to)
+		case k.from.addr == addr:
+			accounts = append(accounts, k.from)
+		default:
+			accounts = append(accounts, e.account(addr))
+		}
 	}
 	for _, addr := range r.Diff.Wiped {
-		do(addr)
+		one(addr)
 	}
 	for _, list := range [2][]gpuevm.Cell{r.Diff.Cells, r.Diff.Adds} {
 		for i := range list {
-			if addr := list[i].Key.Addr; i == 0 || addr != list[i-1].Key.Addr {
-				do(addr)
-			}
+			one(list[i].Key.Addr)
 		}
 	}
+	return accounts
 }
 
 // give lists what was committed to some accounts, and marks it: should it become again what
 // it was before the block, those who have it must be told.
 func (o *overlay) give(addrs []common.Address) *gpuevm.StateDiff {
-	d := new(gpuevm.StateDiff)
+	d := &gpuevm.StateDiff{Cells: make([]gpuevm.Cell, 0, 2*len(addrs))}
 	for _, addr := range addrs {
 		a := o.account(addr)
 		a.mu.Lock()

@@ -220,3 +220,13 @@ func (r *recorder) kept() {
 		}
 	}
 }
+
+// handed says how often an account was handed over.
+func (r *recorder) handed(addr common.Address) (n int) {
+	for _, d := range r.settled {
+		if slices.ContainsFunc(d.Cells, func(c gpuevm.Cell) bool { return c.Key.Addr == addr }) {
+			n++
+		}
+	}
+	return n
+}

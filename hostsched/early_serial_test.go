@@ -160,6 +160,41 @@ func TestEarlyThereAndBack(t *testing.T) {
 	}
 }
 
+// TestEarlyClaims: while somebody is known to change it, an account is not handed over, and
+// when nobody is any longer it is.
+func TestEarlyClaims(t *testing.T) {
+	cpu := fallback.New(1)
+	var c coverage
+	once := 0
+	for n := 16; n < 24; n++ {
+		w, block, flipper := flips(n)
+		h := historyOf(t, w, earlyParent, block)
+		foreseen := foresight{{Addr: flipper, Kind: gpuevm.Slot, Slot: common.Hash{31: 1}}}
+		for name, o := range map[string]hostsched.Options{ // all is known before the first is committed
+			"executed": {Engine: cpu, Predictor: hostsched.NoPrediction{}, Batch: 64},
+			"foreseen": {Engine: lost{}, Referee: cpu, Predictor: foreseen, Log: slog.New(slog.DiscardHandler)},
+		} {
+			o.Lanes, o.Recoverer = 1, halfHearted{}
+			switch times := runRecorded(t, o, w, block, h, 2, &c).handed(flipper); {
+			case times > 1:
+				t.Errorf("%s, %d transactions: handed over %d times", name, n, times)
+			case times == 1:
+				once++
+			}
+		}
+	}
+	if once != 8 { // of 16: every other block ends as it began, which is nothing to hand over
+		t.Errorf("handed over in %d of 16 blocks", once)
+	}
+}
+
+// foresight predicts that every transaction writes these keys.
+type foresight []gpuevm.Key
+
+func (f foresight) Predict(*gpuevm.Tx) gpuevm.AccessSet  { return gpuevm.AccessSet{Writes: f} }
+func (foresight) Conflict(_, _ *gpuevm.Tx, _ gpuevm.Key) {}
+func (foresight) Outcome(_ *gpuevm.Tx, _ []gpuevm.Read)  {}
+
 // lost is an Engine that never answers.
 type lost struct{}
 

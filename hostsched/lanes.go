@@ -145,7 +145,7 @@ func (r *run) recoverChunk() {
 	r.mu.Unlock()
 	start := time.Now()
 	r.recoverSenders(from, to)
-	r.early.recovered(r.txs[from:to])
+	r.early.recovered(from, r.txs[from:to])
 	took := time.Since(start)
 	r.mu.Lock()
 	r.stats.Stage.Senders += took
@@ -196,7 +196,7 @@ func (r *run) execute(batch []int32, v *view) {
 		a := &r.runs[txs[i].Index]
 		a.result = &results[i]
 		a.bloom = bloomOf(a.result)
-		r.early.ran(a.result)
+		r.early.ran(txs[i].Index, a.result)
 	}
 	took := time.Since(start)
 	r.mu.Lock()
@@ -274,8 +274,7 @@ func (r *run) commitNext(i int) error {
 	if r.bad[i] != nil {
 		return txError(tx, r.bad[i])
 	}
-	before := a.result
-	result, err := r.commit(r.ctx, tx, before, a.exact)
+	result, err := r.commit(r.ctx, tx, a.result, a.exact)
 	if err != nil {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
@@ -288,8 +287,8 @@ func (r *run) commitNext(i int) error {
 	} else {
 		r.stats.OnDevice++
 	}
+	r.early.committed(i, result, result == a.result)
 	a.result = result
-	r.early.committed(tx, before, result)
 	if len(tx.Access.Reads) > 0 {
 		r.predict.Outcome(tx, result.Reads)
 	}
