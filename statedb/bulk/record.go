@@ -35,8 +35,7 @@ func (r accountRecord) account() Account {
 	}
 }
 
-func (r accountRecord) owner() common.Hash { return common.Hash(r[:32]) }
-func (r accountRecord) root() common.Hash  { return common.Hash(r[132:164]) }
+func (r accountRecord) root() common.Hash { return common.Hash(r[132:164]) }
 
 // leaf is the account as the account trie has it.
 func (r accountRecord) leaf() ([]byte, error) {
