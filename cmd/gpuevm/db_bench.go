@@ -24,7 +24,7 @@ var dbBench = &cli.Command{
 	Description: "Makes a state of random accounts twice, in our store and in go-ethereum's (path scheme, flat state,\n" +
 		"Pebble), and takes the same blocks through both in turns: time to the state root, time until the disk\n" +
 		"has them, bytes written, reads. A root that differs ends it. Then each side runs alone, for its\n" +
-		"memory. The states stay in --dir for the next time; a state of 10 million accounts takes 9 GB.\n\n" +
+		"memory. The states stay in --dir for the next time; a state of 10 million accounts takes 7 GB.\n\n" +
 		"   gpuevm db bench --dir /tmp/bench --json bench.json\n" +
 		"   gpuevm db bench --dir /tmp/bench --accounts 10000000 --kinds accounts --dirty 10000 --rounds 10",
 	Action: runDBBench,
