@@ -16,6 +16,7 @@ import (
 	"github.com/ethereum/go-ethereum/triedb"
 	"github.com/ethereum/go-ethereum/triedb/hashdb"
 	"github.com/gpuevm/gpuevm/gpuevm"
+	"github.com/gpuevm/gpuevm/statedb/keccak"
 	"github.com/holiman/uint256"
 )
 
@@ -230,4 +231,65 @@ func BenchmarkGethTrieRead(b *testing.B) {
 			b.Fatal(a, err)
 		}
 	}
+}
+
+// BenchmarkLoadNode is what a node costs that is in no cache of ours, and its hash of that.
+func BenchmarkLoadNode(b *testing.B) {
+	s, err := Open(b.TempDir(), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	const n = 200_000
+	blob := make([]byte, 532)
+	path := func(i uint64) []byte {
+		return []byte{byte(i & 15), byte(i >> 4 & 15), byte(i >> 8 & 15), byte(i >> 12 & 15), byte(i >> 16)}
+	}
+	err = s.Load(0, common.Hash{1}, common.Hash{2}, func(l *Loader) error {
+		rng := rand.NewChaCha8([32]byte{1})
+		for i := range uint64(n) {
+			_, _ = rng.Read(blob)
+			if err := l.Node(Node{Path: path(i), Blob: blob}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	b.Run("read", func(b *testing.B) {
+		b.ReportAllocs()
+		s.nodes = newCache[common.Hash, []byte](1, func(*[]byte) int { return 1 })
+		for b.Loop() {
+			if _, _, err := s.loadNode(common.Hash{}, path(rng.Uint64N(n))); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("hash", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_ = hashOf(blob)
+		}
+	})
+	b.Run("hash/go-ethereum", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_ = crypto.Keccak256Hash(blob)
+		}
+	})
+	b.Run("hash/8 at once", func(b *testing.B) {
+		var batch keccak.Batch
+		for i := 0; b.Loop(); i++ {
+			if i%8 == 0 {
+				batch.Reset()
+				for range 8 {
+					batch.Add(blob)
+				}
+				keccak.Best().Hash(&batch)
+			}
+		}
+	})
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/gpuevm/gpuevm/gpuevm"
@@ -48,6 +50,9 @@ func (s *Store) resolve(parent *layer, d *gpuevm.StateDiff) (*changes, error) {
 		accounts: make(map[common.Address]*accountChange, len(d.Cells)/2),
 		slots:    make(map[slotKey]*slotChange, len(d.Cells)),
 	}
+	if err := r.before(d); err != nil {
+		return nil, err
+	}
 	for _, addr := range d.Wiped {
 		if err := r.wipe(addr); err != nil {
 			return nil, err
@@ -69,42 +74,105 @@ func (s *Store) resolve(parent *layer, d *gpuevm.StateDiff) (*changes, error) {
 	return r.changes(d.Codes), nil
 }
 
-func (r *resolution) account(addr common.Address) (*accountChange, error) {
-	if a := r.accounts[addr]; a != nil {
-		return a, nil
+// before reads what a diff is going to change: accounts first, as what does not exist has no
+// storage to be read.
+func (r *resolution) before(d *gpuevm.StateDiff) error {
+	accounts := make([]*accountChange, 0, len(d.Cells)/2)
+	name := func(addr common.Address) {
+		if r.accounts[addr] == nil {
+			a := &accountChange{addr: addr}
+			r.accounts[addr] = a
+			accounts = append(accounts, a)
+		}
 	}
-	v, err := r.s.account(r.parent, addr)
-	if err != nil {
-		return nil, err
+	for _, addr := range d.Wiped {
+		name(addr)
 	}
-	a := &accountChange{addr: addr, before: v, after: v}
-	r.accounts[addr] = a
-	return a, nil
-}
-
-func (r *resolution) set(c *gpuevm.Cell) error {
-	a, err := r.account(c.Key.Addr)
+	for _, cells := range [2][]gpuevm.Cell{d.Cells, d.Adds} {
+		for i := range cells {
+			if addr := &cells[i].Key.Addr; i == 0 || *addr != cells[i-1].Key.Addr {
+				name(*addr)
+			}
+		}
+	}
+	err := spread(len(accounts), r.s.opt.RetrievalWorkers, func(i int) (err error) {
+		a := accounts[i]
+		a.before, err = r.s.account(r.parent, a.addr)
+		a.after = a.before
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if c.Key.Kind != gpuevm.Slot {
-		if err := a.after.set(c.Key.Kind, c.Value); err != nil {
-			return fmt.Errorf("account %s: %w", c.Key.Addr.Hex(), err)
+	return r.slotsBefore(d.Cells)
+}
+
+func (r *resolution) slotsBefore(cells []gpuevm.Cell) error {
+	var slots []*slotChange
+	for i := range cells {
+		c := &cells[i].Key
+		k := slotKey{c.Addr, c.Slot}
+		if c.Kind != gpuevm.Slot || r.slots[k] != nil {
+			continue
+		}
+		s := &slotChange{key: k}
+		r.slots[k] = s
+		if r.accounts[c.Addr].before.exists {
+			slots = append(slots, s)
+		}
+	}
+	return spread(len(slots), r.s.opt.RetrievalWorkers, func(i int) (err error) {
+		slots[i].before, err = r.s.slot(r.parent, slots[i].key)
+		return err
+	})
+}
+
+// spread does n reads. Those of a large block are shared out, as each may wait for the
+// disk; those of a small one cost no goroutine.
+func spread(n, workers int, read func(i int) error) error {
+	const few = 128 // reads that a goroutine takes at a time
+	if n <= 2*few || workers < 2 {
+		for i := range n {
+			if err := read(i); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
-	k := slotKey{c.Key.Addr, c.Key.Slot}
-	if sc := r.slots[k]; sc != nil {
-		sc.after = c.Value
+	var next atomic.Int64
+	var failed atomic.Pointer[error]
+	var wg sync.WaitGroup
+	for range min(workers, (n+few-1)/few) {
+		wg.Go(func() {
+			for failed.Load() == nil {
+				from := int(next.Add(few)) - few
+				for i := from; i < min(from+few, n); i++ {
+					if err := read(i); err != nil {
+						failed.CompareAndSwap(nil, &err)
+						return
+					}
+				}
+				if from >= n {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (r *resolution) set(c *gpuevm.Cell) error {
+	if c.Key.Kind == gpuevm.Slot {
+		r.slots[slotKey{c.Key.Addr, c.Key.Slot}].after = c.Value
 		return nil
 	}
-	before := common.Hash{}
-	if a.before.exists { // what does not exist has no storage
-		if before, err = r.s.slot(r.parent, k); err != nil {
-			return err
-		}
+	if err := r.accounts[c.Key.Addr].after.set(c.Key.Kind, c.Value); err != nil {
+		return fmt.Errorf("account %s: %w", c.Key.Addr.Hex(), err)
 	}
-	r.slots[k] = &slotChange{k, before, c.Value}
 	return nil
 }
 
@@ -112,10 +180,7 @@ func (r *resolution) add(c *gpuevm.Cell) error {
 	if c.Key.Kind != gpuevm.Balance {
 		return fmt.Errorf("diff adds to %s", c.Key)
 	}
-	a, err := r.account(c.Key.Addr)
-	if err != nil {
-		return err
-	}
+	a := r.accounts[c.Key.Addr]
 	x, y := new(uint256.Int).SetBytes32(a.after.balance[:]), new(uint256.Int).SetBytes32(c.Value[:])
 	a.after.balance = x.Add(x, y).Bytes32()
 	return nil
@@ -123,9 +188,8 @@ func (r *resolution) add(c *gpuevm.Cell) error {
 
 // wipe zeroes the slots that an account has.
 func (r *resolution) wipe(addr common.Address) error {
-	a, err := r.account(addr)
-	if err != nil || !a.before.exists {
-		return err
+	if !r.accounts[addr].before.exists {
+		return nil
 	}
 	return r.s.slotsOf(r.parent, addr, func(k slotKey, v common.Hash) {
 		if r.slots[k] == nil {

@@ -5,24 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/ethereum/go-ethereum/common"
 )
 
 // Loader fills an empty store with a first state that is too large to be one block's diff
-// in memory: a genesis with millions of accounts, a dump. Records go in as they come, in
-// batches; that it is finished is written last, so that half a load is known as such.
-// Its methods may be called from many goroutines.
+// in memory: a genesis with millions of accounts, a dump. Records go in as they come, in any
+// order; that it is finished is written last, so that half a load is known as such. Its methods
+// may be called from many goroutines.
 type Loader struct {
 	s      *Store
 	height uint64
 	root   common.Hash
 	mu     sync.Mutex
-	batch  *pebble.Batch
-	value  []byte
-	key    []byte
-	err    error
+	now    *bundle
+	seats  chan struct{} // of bundles being written
+	crew   sync.WaitGroup
+	tables atomic.Int64
+	failed atomic.Pointer[error]
 }
 
 // Account is an account to be loaded.
@@ -31,8 +32,6 @@ type Account struct {
 	Balance  common.Hash
 	CodeHash common.Hash // zero: no code
 }
-
-const loadBatch = 8 << 20
 
 // Load runs fill, which hands over the state after the block (hash, height), and makes it
 // the store's first block. Where root is zero, fill says what it is with Loader.Root. After
@@ -54,19 +53,35 @@ func (s *Store) Load(height uint64, hash, root common.Hash, fill func(*Loader) e
 	if used || hash == (common.Hash{}) {
 		return errors.New("load: the store is not empty, or the block has no hash")
 	}
-	l := &Loader{s: s, height: height, root: root, batch: s.db.NewBatch()}
-	l.put(metaLoading, nil)
-	l.flush(true)
-	if l.err == nil {
+	l := &Loader{s: s, height: height, root: root, seats: make(chan struct{}, 2), now: new(bundle)}
+	err := l.mark()
+	if err == nil {
 		l.fail(fill(l))
+		l.flush()
+		l.crew.Wait()
+		err = l.err()
 	}
-	if l.err == nil {
-		l.finish(head{height, hash, l.root})
+	if e := s.opt.FS.RemoveAll(s.fs.PathJoin(s.dir, loadDir)); err == nil {
+		err = e
 	}
-	if l.err != nil {
-		return s.unloaded(fmt.Errorf("load: %w", l.err))
+	if err == nil {
+		err = l.finish(head{height, hash, l.root})
+	}
+	if err != nil {
+		return s.unloaded(fmt.Errorf("load: %w", err))
 	}
 	return nil
+}
+
+// mark says on disk that there will be half a state.
+func (l *Loader) mark() error {
+	batch := l.s.db.NewBatch()
+	_ = batch.Set(metaLoading, l.sealed(metaLoading, nil), nil)
+	return l.s.apply(batch, true)
+}
+
+func (l *Loader) sealed(key, payload []byte) []byte {
+	return appendSealed(nil, stamp{1, l.height}, key, payload)
 }
 
 // unloaded ends all writing: what is on disk is half a state.
@@ -80,20 +95,19 @@ func (s *Store) unloaded(err error) error {
 	return err
 }
 
-// finish makes the loaded state the head. What was written without a sync is durable with
-// this sync, as it comes later in the log.
-func (l *Loader) finish(h head) {
-	s := l.s
+// finish makes the loaded state the head. The tables that it is in are synced.
+func (l *Loader) finish(h head) error {
 	if h.root == (common.Hash{}) {
-		l.fail(errors.New("the state has no root"))
-		return
+		return errors.New("the state has no root")
 	}
-	l.put(numberKey(kindBlock, h.height), h.append(nil))
-	l.put(metaHead, binary.AppendUvarint(h.append(nil), 1))
-	_ = l.batch.Delete(metaLoading, nil)
-	l.flush(true)
-	if l.err != nil {
-		return
+	s := l.s
+	batch := s.db.NewBatch()
+	block, top := numberKey(kindBlock, h.height), binary.AppendUvarint(h.append(nil), 1)
+	_ = batch.Set(block, l.sealed(block, h.append(nil)), nil)
+	_ = batch.Set(metaHead, l.sealed(metaHead, top), nil)
+	_ = batch.Delete(metaLoading, nil)
+	if err := s.apply(batch, true); err != nil {
+		return err
 	}
 	q := &s.queue
 	s.epoch.Add(1)
@@ -108,77 +122,52 @@ func (l *Loader) finish(h head) {
 	q.seq, q.stored, q.durable = 1, 1, 1
 	q.storedHeight, q.durableHeight = h.height, h.height
 	s.executed.Store(h.height)
-	l.fail(s.acknowledge(h, 1))
+	return s.acknowledge(h, 1)
 }
 
 // Root says what root the state has come out with.
 func (l *Loader) Root(root common.Hash) { l.root = root }
 
-// fail keeps the first error.
-func (l *Loader) fail(err error) {
-	if l.err == nil {
-		l.err = err
-	}
-}
-
-func (l *Loader) put(key, payload []byte) {
-	if l.err != nil {
-		return
+func (l *Loader) err() error {
+	if err := l.failed.Load(); err != nil {
+		return *err
 	}
 	if l.s.gate.closed.Load() {
-		l.err = fmt.Errorf("store: %w", ErrClosed)
-		return
+		return fmt.Errorf("store: %w", ErrClosed)
 	}
-	l.value = finish(append(seal(l.value, stamp{1, l.height}), payload...), key)
-	_ = l.batch.Set(key, l.value, nil)
-	if l.batch.Len() >= loadBatch {
-		l.flush(false)
-	}
+	return nil
 }
 
-func (l *Loader) flush(sync bool) {
-	if l.err != nil {
-		return
+// fail keeps the first error.
+func (l *Loader) fail(err error) {
+	if err != nil {
+		l.failed.CompareAndSwap(nil, &err)
 	}
-	l.err = l.s.apply(l.batch, sync)
-	l.batch = l.s.db.NewBatch()
 }
 
 // Account puts an account.
 func (l *Loader) Account(addr common.Address, a Account) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	var key [21]byte
+	var buf [80]byte
 	acct := account{nonce: a.Nonce, balance: a.Balance, codeHash: a.CodeHash, exists: true}
-	l.key = accountKey(l.key, addr)
-	l.put(l.key, appendAccount(nil, &acct))
-	return l.err
+	return l.put(accountKey(key[:], addr), appendAccount(buf[:0], &acct))
 }
 
 // Slot puts a storage slot of an account that is put as well.
 func (l *Loader) Slot(addr common.Address, slot, value common.Hash) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if value == (common.Hash{}) {
-		return l.err
+		return l.err()
 	}
-	l.key = storageKey(l.key, &slotKey{addr, slot})
-	l.put(l.key, appendWord(nil, value))
-	return l.err
+	var key [53]byte
+	var buf [33]byte
+	return l.put(storageKey(key[:], &slotKey{addr, slot}), appendWord(buf[:0], value))
 }
 
 // Code puts a code.
-func (l *Loader) Code(hash common.Hash, blob []byte) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.put(codeKey(hash), blob)
-	return l.err
-}
+func (l *Loader) Code(hash common.Hash, blob []byte) error { return l.put(codeKey(hash), blob) }
 
 // Node puts a trie node.
 func (l *Loader) Node(n Node) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.key = nodeKey(l.key, n.Owner, n.Path)
-	l.put(l.key, n.Blob)
-	return l.err
+	var key [97]byte
+	return l.put(nodeKey(key[:], n.Owner, n.Path), n.Blob)
 }

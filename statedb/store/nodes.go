@@ -67,10 +67,27 @@ func (s *Store) loadNode(owner common.Hash, path []byte) (blob []byte, hash comm
 	if err != nil || !found {
 		return nil, hash, err
 	}
-	hash = crypto.Keccak256Hash(blob)
+	hash = hashOf(blob)
 	_, _, version := s.nodes.get(hash)
 	s.nodes.fill(hash, blob, version)
 	return blob, hash, nil
+}
+
+// sponge hashes one node at a time without an allocation: what Read fills in would escape.
+type sponge struct {
+	state  crypto.KeccakState
+	digest common.Hash
+}
+
+var sponges = sync.Pool{New: func() any { return &sponge{state: crypto.NewKeccakState()} }}
+
+func hashOf(blob []byte) common.Hash {
+	s := sponges.Get().(*sponge)
+	defer sponges.Put(s)
+	s.state.Reset()
+	_, _ = s.state.Write(blob)
+	_, _ = s.state.Read(s.digest[:])
+	return s.digest
 }
 
 // retrieval loads nodes into the cache ahead of those who will ask for them (Q_ret), so

@@ -126,6 +126,15 @@ func finish(value, key []byte) []byte {
 	return binary.LittleEndian.AppendUint32(value, sum)
 }
 
+// appendSealed appends a whole value.
+func appendSealed(buf []byte, st stamp, key, payload []byte) []byte {
+	start := len(buf)
+	buf = binary.AppendUvarint(binary.AppendUvarint(buf, st.step), st.height)
+	buf = append(buf, payload...)
+	sum := crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, buf[start:])
+	return binary.LittleEndian.AppendUint32(buf, sum)
+}
+
 // open takes a value apart. The payload aliases it.
 func open(key, value []byte) (st stamp, payload []byte, err error) {
 	if len(value) < 4 {

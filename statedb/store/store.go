@@ -19,6 +19,7 @@ type Store struct {
 	dir string
 	fs  *disk
 	db  *pebble.DB
+	how *pebble.Options // that db was opened with
 	ack *ack
 
 	tree   *tree
@@ -100,6 +101,8 @@ func (s *Store) openDisk() error {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // half of what the EVM reads is absent
 		o.Levels[i].BlockSize = 4 << 10
 	}
+	o.EnsureDefaults()
+	s.how = o
 	return s.guard(func() (err error) {
 		s.db, err = pebble.Open(s.dir, o)
 		if err != nil && errors.Is(err, pebble.ErrCorruption) {

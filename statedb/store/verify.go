@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
 )
 
 // scan visits the records in a range, each checked, in order, as they are at one instant.
@@ -95,36 +95,70 @@ type KindStats struct {
 }
 
 // Stats reads everything, and so checks every record: that it is intact, that it is of no
-// step after the head, that codes have their hashes, that slots belong to accounts.
-func (s *Store) Stats(ctx context.Context) (stats []KindStats, err error) {
+// step after the head, that codes have their hashes, that slots belong to accounts. Who
+// watches is told now and then of how many bytes on disk have been read, about.
+func (s *Store) Stats(ctx context.Context, watching ...func(done, total int64)) (stats []KindStats, err error) {
+	total := int64(0)
 	for _, k := range kinds {
-		st := KindStats{Name: k.name}
+		n, err := s.usage(k.kind)
+		if err != nil {
+			return nil, err
+		}
+		stats = append(stats, KindStats{Name: k.name, OnDisk: n})
+		total += n
+	}
+	done := int64(0)
+	for i, k := range kinds {
+		st := &stats[i]
+		w := watch{ctx: ctx, watching: watching, from: done, part: st.OnDisk, total: total}
 		err := s.scan([]byte{k.kind}, []byte{k.kind + 1}, func(key []byte, by stamp, p []byte) error {
 			st.Records++
 			st.Bytes += int64(len(key) + len(p))
 			if by.step > s.queue.storedSeq() {
 				return corrupt(key, "written by step %d to block %d, after the head", by.step, by.height)
 			}
-			if k.kind == kindCode && crypto.Keccak256Hash(p) != common.Hash(key[1:]) {
+			if k.kind == kindCode && hashOf(p) != common.Hash(key[1:]) {
 				return corrupt(key, "the code has another hash")
 			}
-			return ctx.Err()
+			return w.at(key)
 		})
 		if err != nil {
-			return stats, err
+			return stats[:i], err
 		}
-		if err := s.gate.enter(); err != nil {
-			return stats, err
-		}
-		n, err := s.db.EstimateDiskUsage([]byte{k.kind}, []byte{k.kind + 1})
-		s.gate.leave()
-		if err != nil {
-			return stats, err
-		}
-		st.OnDisk = int64(n)
-		stats = append(stats, st)
+		done += st.OnDisk
 	}
 	return stats, s.orphans(ctx)
+}
+
+// usage is what a kind of records takes on disk, as Pebble estimates it.
+func (s *Store) usage(kind byte) (int64, error) {
+	if err := s.gate.enter(); err != nil {
+		return 0, err
+	}
+	defer s.gate.leave()
+	n, err := s.db.EstimateDiskUsage([]byte{kind}, []byte{kind + 1})
+	return int64(n), err
+}
+
+// watch tells how far a scan of one kind is, by where the key lies among all there could
+// be: addresses and hashes are spread evenly.
+type watch struct {
+	ctx               context.Context
+	watching          []func(done, total int64)
+	from, part, total int64
+	records           int
+}
+
+func (w *watch) at(key []byte) error {
+	if w.records++; w.records%1024 != 1 {
+		return nil
+	}
+	var place [8]byte
+	copy(place[:], key[1:])
+	for _, told := range w.watching {
+		told(w.from+int64(float64(binary.BigEndian.Uint64(place[:]))/(1<<64)*float64(w.part)), w.total)
+	}
+	return w.ctx.Err()
 }
 
 // orphans looks for slots whose account is not there.
@@ -151,22 +185,22 @@ func (s *Store) orphans(ctx context.Context) error {
 
 // Prune removes what no state of the window needs: undo records older than the window, codes
 // that no account refers to, and the space of records that were deleted. It changes
-// no state. Hashes of blocks stay, as BLOCKHASH may ask for them.
-func (s *Store) Prune(ctx context.Context) (records int, err error) {
+// no state. Hashes of blocks stay, as BLOCKHASH may ask for them. Who watches is told how
+// much of the accounts has been looked through; the compaction after that says nothing of
+// itself. Blocks can't be added meanwhile; those that were go on to the disk.
+func (s *Store) Prune(ctx context.Context, watching ...func(done, total int64)) (records int, err error) {
 	if err := s.writable(); err != nil {
 		return 0, err
 	}
 	if err := s.Sync(ctx); err != nil {
 		return 0, err
 	}
-	// With the queue held the disk stays where it is, and no code can come to be used again.
+	if err := s.gate.enter(); err != nil {
+		return 0, err
+	}
+	defer s.gate.leave()
 	s.adding.Lock()
 	defer s.adding.Unlock()
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	if len(s.queue.steps) > 0 {
-		return 0, fmt.Errorf("prune: blocks are waiting for the disk")
-	}
 	batch := s.db.NewBatch()
 	drop := func(key []byte) {
 		records++
@@ -180,7 +214,7 @@ func (s *Store) Prune(ctx context.Context) (records int, err error) {
 		return ctx.Err()
 	})
 	if err == nil {
-		err = s.unusedCodes(drop)
+		err = s.unusedCodes(ctx, watching, drop)
 	}
 	if err == nil {
 		err = s.apply(batch, true)
@@ -191,22 +225,35 @@ func (s *Store) Prune(ctx context.Context) (records int, err error) {
 	return records, err
 }
 
-// unusedCodes finds codes that no state of the window refers to.
-func (s *Store) unusedCodes(drop func([]byte)) error {
+// unusedCodes finds codes that no state of the window refers to. The index is asked first: as
+// no block is added, whatever the disk comes to refer to while it is read is in the
+// index by then. (The other way round, a block could leave the index for the disk unseen.)
+func (s *Store) unusedCodes(ctx context.Context, watching []func(done, total int64), drop func([]byte)) error {
+	total, err := s.usage(kindAccount)
+	if err != nil {
+		return err
+	}
+	w := watch{ctx: ctx, watching: watching, part: total, total: total}
 	used := make(map[common.Hash]struct{})
-	err := s.EachAccount(common.Address{}, func(_ common.Address, a Account) error {
-		used[a.CodeHash] = struct{}{}
-		return nil
+	s.index.eachAccount(func(a *account) { used[a.codeHash] = struct{}{} })
+	err = s.scan([]byte{kindAccount}, []byte{kindAccount + 1}, func(key []byte, _ stamp, p []byte) error {
+		a, err := decodeAccount(p)
+		if err != nil {
+			return corrupt(key, "%v", err)
+		}
+		if a.codeHash != (common.Hash{}) {
+			used[a.codeHash] = struct{}{}
+		}
+		return w.at(key)
 	})
 	if err != nil {
 		return err
 	}
-	s.index.eachAccount(func(a *account) { used[a.codeHash] = struct{}{} })
 	return s.scan([]byte{kindCode}, []byte{kindCode + 1}, func(key []byte, _ stamp, _ []byte) error {
 		if _, ok := used[common.Hash(key[1:])]; !ok {
 			drop(key)
 		}
-		return nil
+		return ctx.Err()
 	})
 }
 
