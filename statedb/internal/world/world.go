@@ -97,11 +97,11 @@ func (w *World) change(d *gpuevm.StateDiff, addr common.Address, slots int) {
 		}
 		d.Cells = append(d.Cells, gpuevm.Cell{Key: gpuevm.Key{Addr: addr, Kind: gpuevm.Slot, Slot: Word(uint64(w.Intn(40)))}, Value: v})
 	}
-	d.Cells = once(d.Cells)
+	d.Cells = Once(d.Cells)
 }
 
-// once keeps the last value of each key.
-func once(cells []gpuevm.Cell) (out []gpuevm.Cell) {
+// Once keeps the last value of each key.
+func Once(cells []gpuevm.Cell) (out []gpuevm.Cell) {
 	last := make(map[gpuevm.Key]int)
 	for i := range cells {
 		last[cells[i].Key] = i
@@ -164,7 +164,7 @@ func Absolute(before *statedb.Mem, d *gpuevm.StateDiff) *gpuevm.StateDiff {
 		c.Value = sum.Add(sum, new(uint256.Int).SetBytes32(c.Value[:])).Bytes32()
 		out.Cells = append(out.Cells, c)
 	}
-	out.Cells = once(out.Cells)
+	out.Cells = Once(out.Cells)
 	return out
 }
 
