@@ -280,7 +280,9 @@ func (d *dump) storage() error {
 		if err != nil {
 			return d.fault("slot %s: %w", name, err)
 		}
-		d.acct.slots++
+		if d.acct.slots++; d.acct.slots%(1<<16) == 0 {
+			d.to.At(0, 0)
+		}
 		if err := d.to.Slot(slot, value); err != nil {
 			return d.fault("%w", err)
 		}

@@ -33,7 +33,7 @@ func corrupt(key []byte, format string, args ...any) error {
 // wrapDisk names what was being read when Pebble failed, and tells corruption from
 // failure.
 func wrapDisk(key []byte, err error) error {
-	if errors.Is(err, pebble.ErrCorruption) {
+	if pebble.IsCorruptionError(err) { // Pebble's marks are invisible to the standard library's errors.Is
 		return fmt.Errorf("%w: %s: %w", ErrCorrupt, keyName(key), err)
 	}
 	return fmt.Errorf("%s: %w", keyName(key), err)

@@ -106,12 +106,13 @@ type Walk[T any] struct {
 	p      *Snapshot
 	iter   *pebble.Iterator
 	decode func(key, payload []byte, into *T) error
+	from   []byte // where it began
 	placed bool
 	err    error
 }
 
 func newWalk[T any](p *Snapshot, from, to []byte, decode func(key, payload []byte, into *T) error) *Walk[T] {
-	w := &Walk[T]{p: p, decode: decode}
+	w := &Walk[T]{p: p, decode: decode, from: from}
 	w.iter, w.err = p.snap.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	return w
 }
@@ -148,7 +149,7 @@ func (w *Walk[T]) step() (ok bool) {
 		w.placed, ok = true, w.iter.First()
 	}
 	if err := w.iter.Error(); err != nil {
-		w.err = wrapDisk(nil, fmt.Errorf("in the records from here on: %w", err))
+		w.err = wrapDisk(w.from, fmt.Errorf("in the records from here on: %w", err))
 	}
 	return ok && w.err == nil
 }
@@ -157,7 +158,7 @@ func (w *Walk[T]) step() (ok bool) {
 func (w *Walk[T]) within(from, to []byte) {
 	if w.err == nil {
 		w.iter.SetBounds(from, to)
-		w.placed = false
+		w.from, w.placed = from, false
 	}
 }
 
