@@ -12,7 +12,7 @@
 // an account that exceeds its share of memory is sorted on disk (a temporary file a run,
 // merged), all others where they are; sorting all slots by (account, slot) at once was
 // rejected, as it writes and reads a state's slots twice more. Accounts are sorted together;
-// they take 156 bytes each.
+// they take 164 bytes each.
 //
 // Tries are built with go-ethereum's StackTrie, leaf after leaf, and not with statedb/mpt: what
 // verifies a program's work should share none of its mistakes. A trie that was sorted on disk

@@ -236,7 +236,7 @@ func (c *collector) sink() Sink {
 }
 
 // FuzzDump reads anything: no panic, no hang, and what is accepted is what encoding/json makes
-// of it.
+// of it. (Go's minimizer takes a minute for each new input: -fuzzminimizetime 10x.)
 func FuzzDump(f *testing.F) {
 	s, _ := imported(f, Alloc(randomAlloc(33, 10, 10)), common.Hash{}, Options{})
 	var out bytes.Buffer

@@ -66,7 +66,7 @@ type Report struct {
 	Root     common.Hash // computed
 	Accounts int
 	Slots    int
-	Codes    int
+	Codes    int           // on disk; Import doesn't count them
 	Nodes    int           // of all tries
 	Spilled  int64         // bytes written to temporary files
 	Flat     time.Duration // reading the flat state, and storage tries

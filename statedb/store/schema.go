@@ -28,7 +28,7 @@ import (
 // them. The reader has the plain name, so a look-up costs no hash; neighbouring slots (the
 // fields of a struct, an array) share a block; a state can be listed by address; and
 // crafted names can't unbalance an LSM tree as they could a trie. The price is
-// that recomputing a root must sort by hash what it reads, which only Verify does.
+// that recomputing a root must sort by hash what it reads, which only statedb/bulk does.
 // Storage is under the account's address so that an account's slots are one range: what
 // a destroyed account leaves is found by its prefix.
 //
@@ -52,7 +52,7 @@ import (
 // and theirs, in the block cache, or in a compaction that mixes up keys: the
 // checksum in the value does, and it covers the key, so that a value under the wrong key is
 // found as well. What no checksum finds is a record that is missing or old as a whole;
-// the state root does (Verify), and for nodes the hash by which they are asked for.
+// the state root does (bulk.Verify), and for nodes the hash by which they are asked for.
 const schemaVersion = 1
 
 const (
