@@ -71,9 +71,22 @@ type dumpReader struct{ io.Reader }
 
 // Each implements Source.
 func (r dumpReader) Each(ctx context.Context, to Sink) (common.Hash, error) {
-	d := &dump{lexer: newLexer(r.Reader), ctx: ctx, to: to}
+	d := &dump{lexer: newLexer(whileWanted{ctx, r.Reader}), ctx: ctx, to: to}
 	err := d.all()
 	return d.root, err
+}
+
+// whileWanted ends with the context, so that reading does within one account as well.
+type whileWanted struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r whileWanted) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.Reader.Read(p)
 }
 
 // dump is one being read.
@@ -136,7 +149,7 @@ func (d *dump) head(field string) error {
 			return d.fault("a second root")
 		}
 		d.given = true
-		return d.hash(&d.root)
+		return d.trieRoot(&d.root)
 	case "accounts":
 		if d.whole {
 			return d.fault("accounts come twice")
@@ -201,7 +214,7 @@ func (d *dump) field(name string) error {
 	case "nonce":
 		return d.nonce()
 	case "root":
-		return d.hash(&a.Root)
+		return d.trieRoot(&a.Root)
 	case "codeHash":
 		return d.hash(&a.CodeHash)
 	case "code":
@@ -326,6 +339,15 @@ func (d *dump) hash(into *common.Hash) error {
 		if err = d.unhex(s, into[:]); err != nil {
 			err = d.fault("%w", err)
 		}
+	}
+	return err
+}
+
+// trieRoot reads a root. Zero, which stands for no claim elsewhere, would pass unchecked.
+func (d *dump) trieRoot(into *common.Hash) error {
+	err := d.hash(into)
+	if err == nil && *into == (common.Hash{}) {
+		err = d.fault("a root of zero, which no trie has")
 	}
 	return err
 }

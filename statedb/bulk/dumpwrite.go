@@ -57,7 +57,7 @@ func (d *dumpWriter) all(ctx context.Context) error {
 			_ = accounts.Close()
 			return err
 		}
-		if err := d.account(&accounts.Value); err != nil {
+		if err := d.account(ctx, &accounts.Value); err != nil {
 			_ = accounts.Close()
 			return err
 		}
@@ -76,7 +76,7 @@ func (d *dumpWriter) orphan() error {
 	return fmt.Errorf("%w: slot %s of %s, which is no account", store.ErrCorrupt, d.slots.Value.Slot.Hex(), d.slots.Value.Addr.Hex())
 }
 
-func (d *dumpWriter) account(a *store.AccountRecord) error {
+func (d *dumpWriter) account(ctx context.Context, a *store.AccountRecord) error {
 	key := crypto.Keccak256Hash(a.Addr[:])
 	root, err := d.root(key)
 	if err != nil {
@@ -96,7 +96,7 @@ func (d *dumpWriter) account(a *store.AccountRecord) error {
 		d.buf = append(hex.AppendEncode(append(d.buf[:0], `,"code":"0x`...), code), '"')
 		_, _ = d.out.Write(d.buf)
 	}
-	if err := d.storage(a.Addr); err != nil {
+	if err := d.storage(ctx, a.Addr); err != nil {
 		return err
 	}
 	// The first error of a bufio.Writer stays.
@@ -113,12 +113,15 @@ func (d *dumpWriter) root(owner common.Hash) (common.Hash, error) {
 	return types.EmptyRootHash, d.nodes.Err()
 }
 
-func (d *dumpWriter) storage(addr common.Address) error {
+func (d *dumpWriter) storage(ctx context.Context, addr common.Address) error {
 	if d.more && bytes.Compare(d.slots.Value.Addr[:], addr[:]) < 0 {
 		return d.orphan()
 	}
 	first := true
-	for ; d.more && d.slots.Value.Addr == addr; d.more = d.slots.Next() {
+	for n := 0; d.more && d.slots.Value.Addr == addr; d.more = d.slots.Next() {
+		if n++; n%1024 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if first {
 			_, _ = d.out.WriteString(`,"storage":{`)
 		} else {

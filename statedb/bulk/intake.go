@@ -83,9 +83,6 @@ func (in *intake) slot(slot, value common.Hash) error {
 	j := in.now
 	j.slots = append(append(j.slots, slot[:]...), value[:]...)
 	j.size += slotCost
-	if n := len(j.slots) - in.from; n%(1024*pairWidth) == 0 && in.ctx.Err() != nil {
-		return context.Cause(in.ctx)
-	}
 	if (len(j.slots)-in.from)/pairWidth*slotCost >= in.room {
 		return in.overflow()
 	}
@@ -94,6 +91,9 @@ func (in *intake) slot(slot, value common.Hash) error {
 
 // overflow moves the slots of the account to come to a sorter.
 func (in *intake) overflow() error {
+	if in.ctx.Err() != nil {
+		return context.Cause(in.ctx)
+	}
 	if in.big == nil {
 		in.big = newSorter(in.dir, slotWidth, in.opt.Memory/4)
 	}
