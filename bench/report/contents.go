@@ -64,7 +64,7 @@ type Verified struct {
 	Root     string `json:"state_root"`
 	Accounts int    `json:"accounts"`
 	Slots    int    `json:"slots"`
-	Codes    int    `json:"codes"`
+	Codes    int    `json:"codes,omitempty"` // an import does not count them
 	Nodes    int    `json:"nodes"`
 	States   int    `json:"states"` // roots compared
 }

@@ -97,12 +97,12 @@ func importInto(ctx *cli.Context, load func(*store.Store, bulk.Options) (*bulk.R
 	}
 	head := s.Head()
 	done := &report.Verified{DataDir: dir, Block: head.Height, Root: head.Root.Hex(),
-		Accounts: rep.Accounts, Slots: rep.Slots, Codes: rep.Codes, Nodes: rep.Nodes, States: 1}
+		Accounts: rep.Accounts, Slots: rep.Slots, Nodes: rep.Nodes, States: 1}
 	if ctx.Bool("json") {
 		return writeIndented(ctx.App.Writer, done)
 	}
-	fmt.Fprintf(ctx.App.Writer, "%s: block %d %s\n  state root %s\n  %s accounts, %s slots, %s codes, %s trie nodes\n", dir, head.Height, head.Hash.Hex(), head.Root.Hex(),
-		report.Count(uint64(rep.Accounts)), report.Count(uint64(rep.Slots)), report.Count(uint64(rep.Codes)), report.Count(uint64(rep.Nodes)))
+	fmt.Fprintf(ctx.App.Writer, "%s: block %d %s\n  state root %s\n  %s accounts, %s slots, %s trie nodes\n", dir, head.Height, head.Hash.Hex(), head.Root.Hex(),
+		report.Count(uint64(rep.Accounts)), report.Count(uint64(rep.Slots)), report.Count(uint64(rep.Nodes)))
 	return nil
 }
 
