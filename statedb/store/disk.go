@@ -16,7 +16,11 @@ func (s *Store) get(key []byte, use func(st stamp, payload []byte) error) (found
 		return false, err
 	}
 	defer s.gate.leave()
-	value, closer, err := s.db.Get(key)
+	return get(s.db, key, use)
+}
+
+func get(in pebble.Reader, key []byte, use func(st stamp, payload []byte) error) (found bool, err error) {
+	value, closer, err := in.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return false, nil
 	}

@@ -232,3 +232,35 @@ func TestStatsCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestStatsWhileWriting: what is checked is the state of one instant, while the disk goes on.
+func TestStatsWhileWriting(t *testing.T) {
+	w := newWorld(4, smallOptions(vfs.NewMem()))
+	if err := w.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer w.s.Close()
+	turned := make(chan error, 1)
+	go func() {
+		for range 400 {
+			if err := w.turn(); err != nil {
+				turned <- err
+				return
+			}
+		}
+		turned <- nil
+	}()
+	for checked := 0; ; checked++ {
+		if _, err := w.s.Stats(t.Context()); err != nil {
+			t.Fatalf("check %d: %v", checked, err)
+		}
+		select {
+		case err := <-turned:
+			if err != nil || checked < 5 {
+				t.Fatal(checked, err)
+			}
+			return
+		default:
+		}
+	}
+}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -15,7 +16,11 @@ func (s *Store) scan(from, to []byte, visit func(key []byte, st stamp, payload [
 		return err
 	}
 	defer s.gate.leave()
-	iter, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+	return scan(s.db, from, to, visit)
+}
+
+func scan(in pebble.Reader, from, to []byte, visit func(key []byte, st stamp, payload []byte) error) error {
+	iter, err := in.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
 		return wrapDisk(from, err)
 	}
@@ -94,9 +99,9 @@ type KindStats struct {
 	OnDisk  int64 // after compression, as Pebble estimates it
 }
 
-// Stats reads everything, and so checks every record: that it is intact, that it is of no
-// step after the head, that codes have their hashes, that slots belong to accounts. Who
-// watches is told now and then of how many bytes on disk have been read, about.
+// Stats reads everything, as it is at one instant whatever is written meanwhile, and so
+// checks every record: that it is intact, that it is of no step after the head, that codes
+// have their hashes, that slots belong to accounts. Who watches is told now and then of how many bytes on disk have been read, about.
 func (s *Store) Stats(ctx context.Context, watching ...func(done, total int64)) (stats []KindStats, err error) {
 	total := int64(0)
 	for _, k := range kinds {
@@ -107,14 +112,19 @@ func (s *Store) Stats(ctx context.Context, watching ...func(done, total int64)) 
 		stats = append(stats, KindStats{Name: k.name, OnDisk: n})
 		total += n
 	}
+	at, err := s.Snapshot(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, at.Close()) }()
 	done := int64(0)
 	for i, k := range kinds {
 		st := &stats[i]
 		w := watch{ctx: ctx, watching: watching, from: done, part: st.OnDisk, total: total}
-		err := s.scan([]byte{k.kind}, []byte{k.kind + 1}, func(key []byte, by stamp, p []byte) error {
+		err := scan(at.snap, []byte{k.kind}, []byte{k.kind + 1}, func(key []byte, by stamp, p []byte) error {
 			st.Records++
 			st.Bytes += int64(len(key) + len(p))
-			if by.step > s.queue.storedSeq() {
+			if by.step > at.seq {
 				return corrupt(key, "written by step %d to block %d, after the head", by.step, by.height)
 			}
 			if k.kind == kindCode && hashOf(p) != common.Hash(key[1:]) {
@@ -127,7 +137,7 @@ func (s *Store) Stats(ctx context.Context, watching ...func(done, total int64)) 
 		}
 		done += st.OnDisk
 	}
-	return stats, s.orphans(ctx)
+	return stats, at.orphans(ctx)
 }
 
 // usage is what a kind of records takes on disk, as Pebble estimates it.
@@ -162,17 +172,17 @@ func (w *watch) at(key []byte) error {
 }
 
 // orphans looks for slots whose account is not there.
-func (s *Store) orphans(ctx context.Context) error {
+func (p *Snapshot) orphans(ctx context.Context) error {
 	var last common.Address
 	known := false
-	return s.scan([]byte{kindSlot}, []byte{kindSlot + 1}, func(key []byte, _ stamp, _ []byte) error {
+	return scan(p.snap, []byte{kindSlot}, []byte{kindSlot + 1}, func(key []byte, _ stamp, _ []byte) error {
 		addr := common.Address(key[1:21])
 		if known && addr == last {
 			return nil
 		}
 		last, known = addr, true
 		var buf [21]byte
-		found, err := s.get(accountKey(buf[:], addr), func(stamp, []byte) error { return nil })
+		found, err := get(p.snap, accountKey(buf[:], addr), func(stamp, []byte) error { return nil })
 		if err == nil && !found {
 			err = corrupt(key, "a slot without an account")
 		}
