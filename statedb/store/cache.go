@@ -15,6 +15,9 @@ import (
 // A miss that comes from the disk late must not overwrite what was written in the
 // meantime: get gives out the shard's version, update changes it, and fill with an old
 // version does nothing.
+//
+// What is written finds its place only where an older value has one: whoever changes a value
+// has read it, and as long as the change is in the index nobody asks the cache.
 type cache[K comparable, V any] struct {
 	seed   maphash.Seed
 	shards []cacheShard[K, V]
@@ -106,17 +109,23 @@ func (c *cache[K, V]) fill(k K, v V, version uint64) {
 	sh.mu.Unlock()
 }
 
-// update keeps what was written.
+// update replaces what was overwritten.
 func (c *cache[K, V]) update(k K, v V) {
 	sh := c.shard(k)
 	sh.mu.Lock()
 	sh.version++
-	sh.put(k, v, c)
+	if _, ok := sh.at[k]; ok {
+		sh.put(k, v, c)
+	}
 	sh.mu.Unlock()
 }
 
 func (sh *cacheShard[K, V]) put(k K, v V, c *cache[K, V]) {
 	if i, ok := sh.at[k]; ok {
+		if c.extra == nil {
+			sh.slab[i].val = v
+			return
+		}
 		sh.drop(i, c)
 	}
 	cost := c.cost(&v)

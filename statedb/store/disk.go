@@ -154,9 +154,3 @@ func (p *pending) get(hash common.Hash) ([]byte, bool) {
 	}
 	return nil, false
 }
-
-func (p *pending) len() int {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return len(p.blobs)
-}

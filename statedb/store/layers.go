@@ -26,8 +26,9 @@ type layer struct {
 
 	accounts []common.Address
 	slots    []slotKey
-	codes    []common.Hash // held among the pending codes
-	dropped  atomic.Bool   // has left the window
+	codes    []common.Hash           // held among the pending codes
+	changes  atomic.Pointer[changes] // from when the block is added until it is on disk
+	dropped  atomic.Bool             // has left the window
 }
 
 // covers says whether the layer with this id and depth is l or before it.
@@ -173,17 +174,19 @@ func (s *Store) Add(b Block) error {
 	}
 	l := s.tree.child(parent, head{height: b.Height, hash: b.Hash})
 	s.enter(l, c)
+	l.changes.Store(c)
 	s.executed.Store(b.Height)
 	return nil
 }
 
 // enter puts a layer and its changes in. The caller has the tree's lock.
 func (s *Store) enter(l *layer, c *changes) {
+	l.accounts, l.slots = make([]common.Address, len(c.accounts)), make([]slotKey, len(c.slots))
 	for i := range c.accounts {
-		l.accounts = append(l.accounts, c.accounts[i].addr)
+		l.accounts[i] = c.accounts[i].addr
 	}
 	for i := range c.slots {
-		l.slots = append(l.slots, c.slots[i].key)
+		l.slots[i] = c.slots[i].key
 	}
 	for _, code := range c.codes {
 		s.pendingCodes.hold(code.Hash, code.Blob)

@@ -50,7 +50,7 @@ func (s *Store) cachedNode(hash common.Hash) ([]byte, bool) {
 	if hash == (common.Hash{}) {
 		return nil, false
 	}
-	if blob, ok := s.pendingNodes.get(hash); ok {
+	if blob, ok := s.flight.get(hash); ok {
 		return blob, true
 	}
 	blob, ok, _ := s.nodes.get(hash)

@@ -32,7 +32,7 @@ type Store struct {
 	codes        *cache[common.Hash, []byte]
 	nodes        *cache[common.Hash, []byte]
 	pendingCodes *pending
-	pendingNodes *pending
+	flight       flight
 
 	retrieval   retrieval
 	prefetching sync.RWMutex
@@ -61,7 +61,7 @@ func Open(dir string, opt Options) (*Store, error) {
 		slots:        newCache[slotKey, common.Hash](opt.SlotCache, nil),
 		codes:        newCache[common.Hash](opt.CodeCache, func(b *[]byte) int { return len(*b) + 16 }),
 		nodes:        newCache[common.Hash](opt.NodeCache, func(b *[]byte) int { return len(*b) + 16 }),
-		pendingCodes: newPending(), pendingNodes: newPending(),
+		pendingCodes: newPending(),
 	}
 	s.queue.changed = make(chan struct{})
 	s.fs = newDisk(opt.FS, s.giveUp)
@@ -224,7 +224,7 @@ func (s *Store) Progress() Progress {
 	s.tree.mu.RLock()
 	p.Floor = s.tree.floor.block.height
 	s.tree.mu.RUnlock()
-	p.PendingNodes = s.pendingNodes.len()
+	p.PendingNodes = s.flight.len()
 	p.Retrieving, p.RetrievalLen = int(s.retrieval.busy.Load()), len(s.retrieval.queue)
 	p.Retrieved, p.RetrievalLost = s.retrieval.loaded.Load(), s.retrieval.dropped.Load()
 	p.IndexKeys, p.Written = s.index.size(), s.bytesWritten.Load()

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -219,43 +221,38 @@ func (s *Store) between(from, to *layer) (*changes, error) {
 
 // changed looks at the keys of some layers in two states.
 func (s *Store) changed(from, to *layer, of []*layer) (*changes, error) {
-	r := &resolution{accounts: make(map[common.Address]*accountChange), slots: make(map[slotKey]*slotChange)}
-	for _, l := range of {
-		if err := s.gather(r, from, to, l); err != nil {
-			return nil, err
-		}
+	if c := to.changes.Load(); c != nil && to.depth == from.depth+1 && to.holds(from) {
+		return c, nil
 	}
-	return r.changes(nil), nil
+	var accounts []common.Address
+	var slots []slotKey
+	for _, l := range of {
+		accounts, slots = append(accounts, l.accounts...), append(slots, l.slots...)
+	}
+	slices.SortFunc(accounts, func(a, b common.Address) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(slots, func(a, b slotKey) int { return compareSlots(&a, &b) })
+	accounts, slots = slices.Compact(accounts), slices.Compact(slots)
+	c := &changes{accounts: make([]accountChange, len(accounts)), slots: make([]slotChange, len(slots))}
+	err := spread(len(c.accounts), s.opt.RetrievalWorkers, func(i int) error {
+		a := &c.accounts[i]
+		a.addr = accounts[i]
+		return both(&a.before, &a.after, func(l *layer) (account, error) { return s.account(l, a.addr) }, from, to)
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = spread(len(c.slots), s.opt.RetrievalWorkers, func(i int) error {
+		k := &c.slots[i]
+		k.key = slots[i]
+		return both(&k.before, &k.after, func(l *layer) (common.Hash, error) { return s.slot(l, k.key) }, from, to)
+	})
+	c.drop()
+	return c, err
 }
 
-func (s *Store) gather(r *resolution, from, to, l *layer) error {
-	for _, addr := range l.accounts {
-		if r.accounts[addr] != nil {
-			continue
-		}
-		before, err := s.account(from, addr)
-		if err != nil {
-			return err
-		}
-		after, err := s.account(to, addr)
-		if err != nil {
-			return err
-		}
-		r.accounts[addr] = &accountChange{addr, before, after}
+func both[T any](before, after *T, read func(*layer) (T, error), from, to *layer) (err error) {
+	if *before, err = read(from); err == nil {
+		*after, err = read(to)
 	}
-	for _, k := range l.slots {
-		if r.slots[k] != nil {
-			continue
-		}
-		before, err := s.slot(from, k)
-		if err != nil {
-			return err
-		}
-		after, err := s.slot(to, k)
-		if err != nil {
-			return err
-		}
-		r.slots[k] = &slotChange{k, before, after}
-	}
-	return nil
+	return err
 }

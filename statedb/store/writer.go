@@ -95,11 +95,7 @@ func (s *Store) Advance(ctx context.Context, st Step) (seq uint64, err error) {
 	x.seq, q.last = q.seq, x.to
 	q.steps = append(q.steps, x)
 	q.bytes += x.bytes
-	for i := range st.Nodes {
-		if n := &st.Nodes[i]; n.Blob != nil {
-			s.pendingNodes.hold(n.Hash, n.Blob)
-		}
-	}
+	s.flight.board(x)
 	q.signal()
 	return x.seq, nil
 }
@@ -228,7 +224,6 @@ func (w *writing) store(group []*step, force bool) error {
 		return err
 	}
 	s.bytesWritten.Add(uint64(size))
-	s.keep(b, group)
 	if sync {
 		w.blocks, w.bytes = 0, 0
 		if err := s.acknowledge(b.head, b.seq); err != nil {
@@ -236,6 +231,8 @@ func (w *writing) store(group []*step, force bool) error {
 		}
 	}
 	s.done(group, sync)
+	s.keep(b, group)
+	s.lift()
 	return nil
 }
 
@@ -260,35 +257,6 @@ func (s *Store) apply(batch *pebble.Batch, sync bool) error {
 	return err
 }
 
-// keep brings caches and books up to what the disk has now.
-func (s *Store) keep(b *built, group []*step) {
-	for i := range b.changes.accounts {
-		s.accounts.update(b.changes.accounts[i].addr, b.changes.accounts[i].after)
-	}
-	for i := range b.changes.slots {
-		s.slots.update(b.changes.slots[i].key, b.changes.slots[i].after)
-	}
-	for _, x := range group {
-		for i := range x.Nodes {
-			if n := &x.Nodes[i]; n.Blob != nil {
-				s.nodes.update(n.Hash, n.Blob)
-				s.pendingNodes.release(n.Hash)
-			}
-		}
-	}
-	s.tree.mu.Lock()
-	defer s.tree.mu.Unlock()
-	for _, l := range b.entered {
-		for _, hash := range l.codes {
-			if blob, ok := s.pendingCodes.get(hash); ok {
-				s.codes.update(hash, blob)
-			}
-			s.pendingCodes.release(hash)
-		}
-		l.codes = nil
-	}
-}
-
 // done takes a group out of the queue and tells who waits.
 func (s *Store) done(group []*step, synced bool) {
 	q := &s.queue
@@ -300,13 +268,6 @@ func (s *Store) done(group []*step, synced bool) {
 		q.bytes -= size(group)
 		q.stored, q.storedHeight = last.seq, last.to.block.height
 	}
-	var waiting []*layer
-	for _, x := range q.steps {
-		waiting = append(waiting, x.to)
-	}
-	// With the queue's lock: a step to a block that is about to leave must be either
-	// among those waiting or too late.
-	s.raise(s.disk, waiting)
 	announce := synced && q.durable != q.stored
 	if synced {
 		q.durable, q.durableHeight, q.syncing = q.stored, q.storedHeight, false
@@ -317,6 +278,47 @@ func (s *Store) done(group []*step, synced bool) {
 	if announce && s.opt.OnDurable != nil {
 		s.opt.OnDurable(height, hash)
 	}
+}
+
+// keep brings caches and books up to what the disk has now. Until lift the index has all that
+// changed, so that nobody finds the caches behind.
+func (s *Store) keep(b *built, group []*step) {
+	for i := range b.changes.accounts {
+		s.accounts.update(b.changes.accounts[i].addr, b.changes.accounts[i].after)
+	}
+	for i := range b.changes.slots {
+		s.slots.update(b.changes.slots[i].key, b.changes.slots[i].after)
+	}
+	for _, x := range group {
+		s.flight.land(x)
+	}
+	s.tree.mu.Lock()
+	defer s.tree.mu.Unlock()
+	for _, l := range b.entered {
+		for _, hash := range l.codes {
+			if blob, ok := s.pendingCodes.get(hash); ok {
+				_, _, version := s.codes.get(hash)
+				s.codes.fill(hash, blob, version)
+			}
+			s.pendingCodes.release(hash)
+		}
+		l.codes = nil
+		l.changes.Store(nil)
+	}
+}
+
+// lift lets states that are too old go.
+func (s *Store) lift() {
+	q := &s.queue
+	// With the queue's lock: a step to a block that is about to leave must be either
+	// among those waiting or too late.
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var waiting []*layer
+	for _, x := range q.steps {
+		waiting = append(waiting, x.to)
+	}
+	s.raise(s.disk, waiting)
 }
 
 // fail ends writing for good.
