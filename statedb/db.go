@@ -81,7 +81,10 @@ func (n nodes) Node(owner common.Hash, path []byte, hash common.Hash) ([]byte, e
 	return n.Store.Node(owner, path, hash)
 }
 
-var _ mpt.Source = nodes{}
+// Sweep implements mpt.Sweeper.
+func (n nodes) Sweep() mpt.Sweep { return n.Store.Sweep() }
+
+var _ mpt.Sweeper = nodes{}
 
 // Genesis makes an allocation the first state of an empty database, that of a block of
 // height 0. It must have this root.
@@ -125,6 +128,9 @@ func (db *DB) Stats() Stats {
 	db.jobs.Unlock()
 	return Stats{db.forest.Stats(), db.store.Progress(), busy}
 }
+
+// Waiting is how many keys and accounts were handed over early and not looked at yet.
+func (db *DB) Waiting() int { return db.forest.Waiting() }
 
 var errShut = errors.New("state database is closed")
 

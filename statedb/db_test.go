@@ -45,7 +45,7 @@ type forestry struct {
 }
 
 func (g *forestry) options() statedb.Options {
-	small := store.Options{FS: g.fs, Depth: 12, AccountCache: 1 << 14, SlotCache: 1 << 14, NodeCache: 1 << 14}
+	small := store.Options{FS: g.fs, Depth: 12, AccountCache: 1 << 14, SlotCache: 1 << 14}
 	small.Sync = []store.Sync{{}, {Blocks: 3}, store.OnDemand}[g.Intn(3)]
 	return statedb.Options{Store: small, Forest: forest.Options{Limit: 30_000, Workers: 1 + g.Intn(3)}, Behind: 1 + g.Intn(4)}
 }

@@ -79,17 +79,16 @@ type Store struct {
 	Steps        int    `json:"steps"`         // blocks that wait for the disk
 	StepBytes    int    `json:"step_bytes"`    // of them
 	PendingNodes int    `json:"pending_nodes"` // in them
-	Retrieving   int    `json:"retrieving"`    // nodes being loaded ahead
-	Retrieval    int    `json:"retrieval"`     // nodes that wait for that
+	Waiting      int    `json:"waiting"`       // keys handed over ahead whose nodes are not looked for yet
 	Written      uint64 `json:"written_bytes"` // of batches, by this run
 }
 
 // StoreOf is where a store stands.
-func StoreOf(p store.Progress, rooting int) *Store {
+func StoreOf(p store.Progress, rooting, waiting int) *Store {
 	return &Store{
 		Executed: p.Executed, Hashed: p.Hashed, Stored: p.Stored, Durable: p.Durable, Floor: p.Floor, Rooting: rooting,
 		Steps: p.Steps, StepBytes: p.StepBytes, PendingNodes: p.PendingNodes,
-		Retrieving: p.Retrieving, Retrieval: p.RetrievalLen, Written: p.Written,
+		Waiting: waiting, Written: p.Written,
 	}
 }
 
@@ -124,7 +123,7 @@ type Cache struct {
 func EndingOf(dir string, db *statedb.DB, since *forest.Stats, lines []*Line) *Ending {
 	head, stats := db.Head(), db.Stats()
 	e := &Ending{DataDir: dir, Block: head.Height, Hash: head.Hash.Hex(), Root: head.Root.Hex(), Trie: TrieOf(since, &stats.Forest),
-		Store: StoreOf(stats.Store, stats.Blocks), Caches: CachesOf(db.Store()), shown: Sum(lines).Trie != nil}
+		Store: StoreOf(stats.Store, stats.Blocks, stats.Forest.Waiting), Caches: CachesOf(db.Store()), shown: Sum(lines).Trie != nil}
 	e.Trie.Collect = Of(stats.Forest.Collect - since.Collect)
 	for _, l := range lines {
 		if l.Store != nil {

@@ -25,8 +25,8 @@ type ownChain struct {
 func openOwn(chain *core.BlockChain, genesis *core.Genesis, o hostsched.Options) (*ownChain, error) {
 	const small = 1 << 20
 	db, err := statedb.Open("", statedb.Options{
-		Store: store.Options{FS: vfs.NewMem(), AccountCache: small, SlotCache: small, CodeCache: small, NodeCache: small,
-			BlockCache: small, MemTable: small, RetrievalWorkers: 1, RetrievalQueue: 16, Sync: store.OnDemand},
+		Store: store.Options{FS: vfs.NewMem(), AccountCache: small, SlotCache: small, CodeCache: small,
+			BlockCache: small, MemTable: small, Readers: 1, Sync: store.OnDemand},
 		Forest: forest.Options{Workers: 2},
 	})
 	if err != nil {

@@ -34,9 +34,9 @@ type Options struct {
 	Only string
 
 	Progress io.Writer
-	// Profile is called at the begin of the warm blocks that count; what it returns, at
-	// their end.
-	Profile func(kind Kind, dirty int) (end func())
+	// Profile is called at the begin of blocks that count, whose Memory is warm or cold; what
+	// it returns, at their end. Reopening databases before cold blocks is between the two.
+	Profile func(memory string, kind Kind, dirty int) (end func())
 }
 
 const maxAccounts = 1 << 30

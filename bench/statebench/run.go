@@ -63,11 +63,6 @@ func (r *running) warm(ctx context.Context) error {
 				return err
 			}
 		}
-		end := func() {}
-		if r.opt.Profile != nil {
-			end = r.opt.Profile(k, n)
-		}
-		defer end()
 		return r.rounds(ctx, Phase{Kind: k, Dirty: n, Memory: "warm"}, r.opt.Rounds, false, nil)
 	})
 }
@@ -104,6 +99,9 @@ func (r *running) cold(ctx context.Context) error {
 
 // rounds are blocks that count.
 func (r *running) rounds(ctx context.Context, p Phase, n int, keep bool, before func(*Phase) error) error {
+	if r.opt.Profile != nil && !p.Layers {
+		defer r.opt.Profile(p.Memory, p.Kind, p.Dirty)()
+	}
 	gauge := newGauge()
 	p.Sides = make(map[string]*Samples)
 	for range n {

@@ -32,7 +32,7 @@ var dbCommand = &cli.Command{
 		"   gpuevm db stats --datadir D\n" +
 		"   gpuevm db prune --datadir D\n" +
 		"   gpuevm db prove --datadir D 0x00000000219ab540356cBB839Cbe05303d7705Fa 0x0",
-	Subcommands: []*cli.Command{dbImport, dbDump, dbVerify, dbStats, dbPrune, dbProve},
+	Subcommands: []*cli.Command{dbImport, dbDump, dbVerify, dbStats, dbPrune, dbProve, dbBench},
 	Action: func(ctx *cli.Context) error {
 		if ctx.NArg() > 0 {
 			return usagef("no command %q of db; `gpuevm db help` lists them", ctx.Args().First())

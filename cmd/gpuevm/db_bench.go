@@ -47,14 +47,9 @@ var dbBench = &cli.Command{
 		&cli.BoolFlag{Name: "keep-page-cache", Usage: "cold blocks find the operating system's page cache warm"},
 		&cli.BoolFlag{Name: "no-alone", Usage: "don't run each side alone afterwards"},
 		&cli.StringFlag{Name: "only", Usage: "run one side: gpuevm or go-ethereum"},
-		&cli.StringFlag{Name: "profile", Usage: "write a CPU profile of each kind and size of warm blocks to a folder"},
+		&cli.StringFlag{Name: "profile", Usage: "write a CPU profile of each kind and size of blocks, warm and cold, to a folder"},
 		&cli.StringFlag{Name: "json", Usage: "write the result to a file"},
 	},
-}
-
-func init() {
-	dbBench.OnUsageError = badUsage
-	dbCommand.Subcommands = append(dbCommand.Subcommands, dbBench)
 }
 
 func runDBBench(ctx *cli.Context) error {
@@ -123,12 +118,12 @@ func dbBenchOptions(ctx *cli.Context) (o statebench.Options, err error) {
 }
 
 // profiles are written to a folder, one for each kind and size of blocks.
-func profiles(dir string) (func(statebench.Kind, int) func(), error) {
+func profiles(dir string) (func(string, statebench.Kind, int) func(), error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	return func(kind statebench.Kind, dirty int) func() {
-		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%d.pprof", kind, dirty)))
+	return func(memory string, kind statebench.Kind, dirty int) func() {
+		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%s-%d.pprof", memory, kind, dirty)))
 		if err != nil {
 			return func() {}
 		}

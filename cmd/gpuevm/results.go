@@ -77,8 +77,7 @@ func (r *results) finish(d due) error {
 	}
 	r.judged(l)
 	if r.disk != nil {
-		s := r.disk.db.Store().Progress()
-		l.Store = report.StoreOf(s, len(r.due))
+		l.Store = report.StoreOf(r.disk.db.Store().Progress(), len(r.due), r.disk.db.Waiting())
 	}
 	r.lines = append(r.lines, l)
 	if r.progress != nil {

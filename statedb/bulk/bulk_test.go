@@ -140,7 +140,7 @@ func (g geth) nodes(t testing.TB) map[string][]byte {
 
 func memStore(t testing.TB) *store.Store {
 	t.Helper()
-	s, err := store.Open("db", store.Options{FS: vfs.NewMem(), MemTable: 4 << 20, BlockCache: 8 << 20, NodeCache: 1 << 20, SlotCache: 1 << 20, AccountCache: 1 << 20})
+	s, err := store.Open("db", store.Options{FS: vfs.NewMem(), MemTable: 4 << 20, BlockCache: 8 << 20, SlotCache: 1 << 20, AccountCache: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}

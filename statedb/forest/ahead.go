@@ -152,6 +152,7 @@ func (f *Forest) expect(keys []gpuevm.Key) {
 	if f.ahead.calm++; f.ahead.calm > calmAfter && f.ahead.calm%calmSample != 0 || f.err != nil {
 		return
 	}
+	defer f.arena.Rest()
 	start, before := time.Now(), f.source.loaded.Load()
 	accounts, slots := f.places(keys)
 	if f.accounts.Resolve(accounts) == nil {

@@ -54,6 +54,7 @@ func (f *Forest) Undo() error {
 	f.ahead.drop()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	defer f.arena.Rest()
 	c := &f.changes
 	for hash, t := range c.touched {
 		t.Reset(common.Hash{})

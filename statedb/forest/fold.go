@@ -50,6 +50,7 @@ func (f *Forest) fold(rest *rest) error {
 	if f.err != nil {
 		return f.err
 	}
+	defer f.arena.Rest()
 	f.err = f.steps(rest)
 	return f.err
 }

@@ -88,8 +88,12 @@ type Stats struct {
 	Loaded          int64 // nodes from the source
 	Bytes           int64 // of nodes in memory
 	Tries           int   // storage tries in memory
-	Waiting         int   // keys and accounts handed over early, not yet looked at
+	Waiting         int   // see Forest.Waiting
 }
+
+// Waiting is how many keys and accounts were handed over early and not looked at yet. Unlike
+// Stats it does not wait for a Root under way.
+func (f *Forest) Waiting() int { return f.ahead.waiting() }
 
 // Stats says what was done so far.
 func (f *Forest) Stats() Stats {

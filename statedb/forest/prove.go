@@ -35,6 +35,7 @@ func (f *Forest) Prove(addr common.Address, slots []common.Hash) (*AccountProof,
 	if f.err != nil {
 		return nil, f.err
 	}
+	defer f.arena.Rest()
 	owner := crypto.Keccak256Hash(addr[:])
 	leaf, err := f.accounts.Get(owner)
 	if err != nil {

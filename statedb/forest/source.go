@@ -21,6 +21,30 @@ func (s *source) Node(owner common.Hash, path []byte, hash common.Hash) ([]byte,
 	return s.Source.Node(owner, path, hash)
 }
 
+// Sweep implements mpt.Sweeper, whether or not the other source does.
+func (s *source) Sweep() mpt.Sweep {
+	if from, ok := s.Source.(mpt.Sweeper); ok {
+		return &sweep{from.Sweep(), &s.loaded}
+	}
+	return unswept{s}
+}
+
+// sweep counts too.
+type sweep struct {
+	mpt.Sweep
+	loaded *atomic.Int64
+}
+
+// Node implements mpt.Source.
+func (s *sweep) Node(owner common.Hash, path []byte, hash common.Hash) ([]byte, error) {
+	s.loaded.Add(1)
+	return s.Sweep.Node(owner, path, hash)
+}
+
+type unswept struct{ *source }
+
+func (unswept) Close() {}
+
 // Nodes are nodes in memory by hash: those of a witness, or of a state that is nowhere
 // else. Nothing in it can be wrong, only missing. Safe for concurrent use.
 type Nodes struct {

@@ -227,7 +227,7 @@ func (w *worker) load(key *common.Hash, depth int, hash *slot) (ref, error) {
 	var blob []byte
 	var err error
 	if t.source != nil {
-		blob, err = t.source.Node(t.owner, path, common.Hash(*hash))
+		blob, err = w.from(t.source).Node(t.owner, path, common.Hash(*hash))
 	}
 	if err != nil || len(blob) == 0 {
 		return 0, &MissingNodeError{Owner: t.owner, Path: append([]byte(nil), path...), Hash: common.Hash(*hash), Err: err}

@@ -19,6 +19,19 @@ type Source interface {
 	Node(owner common.Hash, path []byte, hash common.Hash) ([]byte, error)
 }
 
+// Sweeper is a Source that has a quicker way for one goroutine that asks for many nodes, mostly
+// in the order of their owners and paths. It is a pointer.
+type Sweeper interface {
+	Source
+	Sweep() Sweep
+}
+
+// Sweep answers as its Source does, until it is closed.
+type Sweep interface {
+	Source
+	Close()
+}
+
 // Item is a key to be set or, without a value, deleted.
 type Item struct {
 	Key   common.Hash

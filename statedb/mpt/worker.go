@@ -19,6 +19,9 @@ type worker struct {
 	got    []Item  // scratch of GetBatch
 	loaded checking
 
+	sweep   Sweep // of the source that was asked last; nil: none
+	sweepOf Sweeper
+
 	collecting collecting
 }
 
@@ -71,4 +74,35 @@ func (w *worker) rest() {
 	w.grown, w.gone, w.t = 0, w.gone[:0], nil
 	w.busy.Store(false)
 	w.idle.Put(w)
+}
+
+// from is how this worker asks a source.
+func (w *worker) from(s Source) Source {
+	sweeper, ok := s.(Sweeper)
+	if !ok {
+		return s
+	}
+	if w.sweep == nil || w.sweepOf != sweeper {
+		w.endSweep()
+		w.sweep, w.sweepOf = sweeper.Sweep(), sweeper
+	}
+	return w.sweep
+}
+
+func (w *worker) endSweep() {
+	if w.sweep != nil {
+		w.sweep.Close()
+		w.sweep, w.sweepOf = nil, nil
+	}
+}
+
+// Rest gives back what Sources hold for the arena's workers, none of whom may be at work. Who
+// loads nodes from a Sweeper must call it now and then: a sweep sees what its source had when it
+// began, and keeps it from being closed.
+func (a *Arena) Rest() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, w := range a.workers {
+		w.endSweep()
+	}
 }

@@ -261,9 +261,8 @@ func BenchmarkLoadNode(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	b.Run("read", func(b *testing.B) {
 		b.ReportAllocs()
-		s.nodes = newCache[common.Hash, []byte](1, func(*[]byte) int { return 1 })
 		for b.Loop() {
-			if _, _, err := s.loadNode(common.Hash{}, path(rng.Uint64N(n))); err != nil {
+			if _, err := s.Node(common.Hash{}, path(rng.Uint64N(n)), common.Hash{}); err != nil {
 				b.Fatal(err)
 			}
 		}

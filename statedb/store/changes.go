@@ -199,7 +199,7 @@ func (r *resolution) addSlots(list []ranked) {
 
 // accountsBefore reads the accounts first, as what does not exist has no storage to be read.
 func (r *resolution) accountsBefore() error {
-	return spread(len(r.accounts), r.s.opt.RetrievalWorkers, func(i int) (err error) {
+	return spread(len(r.accounts), r.s.opt.Readers, func(i int) (err error) {
 		a := &r.accounts[i]
 		a.before, err = r.s.account(r.parent, a.addr)
 		a.after = a.before
@@ -216,7 +216,7 @@ func (r *resolution) slotsBefore() error {
 			}
 		}
 	}
-	return spread(len(there), r.s.opt.RetrievalWorkers, func(i int) (err error) {
+	return spread(len(there), r.s.opt.Readers, func(i int) (err error) {
 		there[i].before, err = r.s.slot(r.parent, there[i].key)
 		return err
 	})

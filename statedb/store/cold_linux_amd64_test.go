@@ -36,7 +36,7 @@ func BenchmarkAddCold(b *testing.B) {
 					forgetFiles(b, s.dir)
 				}
 				s.accounts, s.slots = newCache[common.Address, account](128<<20, nil), newCache[slotKey, common.Hash](256<<20, nil)
-				s.opt.RetrievalWorkers = workers
+				s.opt.Readers = workers
 				start := time.Now()
 				if _, err := s.resolve(s.queue.last, d); err != nil {
 					b.Fatal(err)

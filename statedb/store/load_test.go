@@ -171,7 +171,7 @@ func TestSpread(t *testing.T) {
 	}
 	var first *changes
 	for _, workers := range []int{1, 4} {
-		s.opt.RetrievalWorkers = workers
+		s.opt.Readers = workers
 		s.accounts, s.slots = newCache[common.Address, account](1<<16, nil), newCache[slotKey, common.Hash](1<<16, nil)
 		c, err := s.resolve(s.disk, d)
 		if err != nil {

@@ -18,11 +18,11 @@ type Options struct {
 
 	Depth int // states that can be read below the head, itself included; default 128
 
-	AccountCache, SlotCache, CodeCache, NodeCache int // bytes; defaults 128, 256, 64, 256 MiB
-	BlockCache                                    int // bytes for Pebble's blocks; default 256 MiB
-	MemTable                                      int // bytes; default 64 MiB
+	AccountCache, SlotCache, CodeCache int // bytes; defaults 128, 256, 64 MiB
+	BlockCache                         int // bytes for Pebble's blocks; default 256 MiB
+	MemTable                           int // bytes; default 64 MiB
 
-	RetrievalWorkers, RetrievalQueue int // defaults 4, 16384
+	Readers int // how many cells Add reads at once; default 4
 
 	Sync Sync
 	// QueueBytes bounds what waits for the disk; Advance waits when it is exceeded.
@@ -63,11 +63,9 @@ func (o *Options) fill() {
 	def(&o.AccountCache, 128<<20)
 	def(&o.SlotCache, 256<<20)
 	def(&o.CodeCache, 64<<20)
-	def(&o.NodeCache, 256<<20)
 	def(&o.BlockCache, 256<<20)
 	def(&o.MemTable, 64<<20)
-	def(&o.RetrievalWorkers, 4)
-	def(&o.RetrievalQueue, 16384)
+	def(&o.Readers, 4)
 	def(&o.QueueBytes, 256<<20)
 	if o.seams.apply == nil {
 		o.seams.apply = (*Store).apply

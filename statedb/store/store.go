@@ -30,13 +30,8 @@ type Store struct {
 	accounts     *cache[common.Address, account]
 	slots        *cache[slotKey, common.Hash]
 	codes        *cache[common.Hash, []byte]
-	nodes        *cache[common.Hash, []byte]
 	pendingCodes *pending
 	flight       flight
-
-	retrieval   retrieval
-	prefetching sync.RWMutex
-	retired     bool
 
 	queue        queue
 	disk         *layer        // where the disk is; the writer's, and under the queue's lock
@@ -60,7 +55,6 @@ func Open(dir string, opt Options) (*Store, error) {
 		accounts:     newCache[common.Address, account](opt.AccountCache, nil),
 		slots:        newCache[slotKey, common.Hash](opt.SlotCache, nil),
 		codes:        newCache[common.Hash](opt.CodeCache, func(b *[]byte) int { return len(*b) + 16 }),
-		nodes:        newCache[common.Hash](opt.NodeCache, func(b *[]byte) int { return len(*b) + 16 }),
 		pendingCodes: newPending(),
 	}
 	s.queue.changed = make(chan struct{})
@@ -73,7 +67,6 @@ func Open(dir string, opt Options) (*Store, error) {
 		err = errors.Join(err, s.shut())
 		return nil, fmt.Errorf("store %s: %w", dir, err)
 	}
-	s.startRetrieval()
 	if opt.ReadOnly {
 		close(s.written)
 	} else {
@@ -167,7 +160,6 @@ func (s *Store) Close() error {
 		s.queue.signal()
 		s.queue.mu.Unlock()
 		<-s.written
-		s.stopRetrieval()
 		s.gate.close()
 		shut := s.shut()
 		s.queue.mu.Lock()
@@ -203,12 +195,10 @@ type Progress struct {
 
 	HeadHash, HeadRoot common.Hash // of the block stored
 
-	Steps, StepBytes         int // waiting for the disk
-	PendingNodes             int // in them
-	Retrieving, RetrievalLen int // nodes being loaded, waiting to be
-	Retrieved, RetrievalLost uint64
-	IndexKeys                int
-	Written                  uint64 // bytes of batches since Open
+	Steps, StepBytes int // waiting for the disk
+	PendingNodes     int // in them
+	IndexKeys        int
+	Written          uint64 // bytes of batches since Open
 }
 
 // Progress says where the store stands.
@@ -225,8 +215,6 @@ func (s *Store) Progress() Progress {
 	p.Floor = s.tree.floor.block.height
 	s.tree.mu.RUnlock()
 	p.PendingNodes = s.flight.len()
-	p.Retrieving, p.RetrievalLen = int(s.retrieval.busy.Load()), len(s.retrieval.queue)
-	p.Retrieved, p.RetrievalLost = s.retrieval.loaded.Load(), s.retrieval.dropped.Load()
 	p.IndexKeys, p.Written = s.index.size(), s.bytesWritten.Load()
 	return p
 }

@@ -201,17 +201,6 @@ func TestNodes(t *testing.T) {
 	if _, err := s.Node(owner, []byte{1, 3}, common.Hash{7}); !errors.Is(err, ErrNode) {
 		t.Fatalf("a node with another hash: %v", err)
 	}
-	s.nodes = newCache[common.Hash](1<<20, func(b *[]byte) int { return len(*b) })
-	queued := 0
-	for i := range nodes {
-		queued += s.Prefetch(NodeRef{owner, nodes[i].Path, nodes[i].Hash})
-	}
-	for p := s.Progress(); p.Retrieved < uint64(queued); p = s.Progress() {
-		runtime.Gosched()
-	}
-	if st := s.Caches()["nodes"]; queued == 0 || st.Entries != queued {
-		t.Fatalf("queued %d, %+v", queued, st)
-	}
 }
 
 // TestMemory reads a state of more than ten times the caches.

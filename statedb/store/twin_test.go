@@ -149,8 +149,8 @@ func (w *world) open() (err error) {
 
 func smallOptions(fs vfs.FS) Options {
 	return Options{
-		FS: fs, Depth: 6, AccountCache: 64 << 10, SlotCache: 64 << 10, CodeCache: 64 << 10, NodeCache: 64 << 10,
-		BlockCache: 1 << 20, MemTable: 256 << 10, RetrievalWorkers: 2, RetrievalQueue: 64,
+		FS: fs, Depth: 6, AccountCache: 64 << 10, SlotCache: 64 << 10, CodeCache: 64 << 10,
+		BlockCache: 1 << 20, MemTable: 256 << 10, Readers: 2,
 	}
 }
 

@@ -278,6 +278,6 @@ func (s *Store) compact(ctx context.Context) error {
 // Caches says how the caches are doing, by name.
 func (s *Store) Caches() map[string]CacheStats {
 	return map[string]CacheStats{
-		"accounts": s.accounts.stats(), "slots": s.slots.stats(), "codes": s.codes.stats(), "nodes": s.nodes.stats(),
+		"accounts": s.accounts.stats(), "slots": s.slots.stats(), "codes": s.codes.stats(),
 	}
 }

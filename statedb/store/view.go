@@ -233,7 +233,7 @@ func (s *Store) changed(from, to *layer, of []*layer) (*changes, error) {
 	slices.SortFunc(slots, func(a, b slotKey) int { return compareSlots(&a, &b) })
 	accounts, slots = slices.Compact(accounts), slices.Compact(slots)
 	c := &changes{accounts: make([]accountChange, len(accounts)), slots: make([]slotChange, len(slots))}
-	err := spread(len(c.accounts), s.opt.RetrievalWorkers, func(i int) error {
+	err := spread(len(c.accounts), s.opt.Readers, func(i int) error {
 		a := &c.accounts[i]
 		a.addr = accounts[i]
 		return both(&a.before, &a.after, func(l *layer) (account, error) { return s.account(l, a.addr) }, from, to)
@@ -241,7 +241,7 @@ func (s *Store) changed(from, to *layer, of []*layer) (*changes, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = spread(len(c.slots), s.opt.RetrievalWorkers, func(i int) error {
+	err = spread(len(c.slots), s.opt.Readers, func(i int) error {
 		k := &c.slots[i]
 		k.key = slots[i]
 		return both(&k.before, &k.after, func(l *layer) (common.Hash, error) { return s.slot(l, k.key) }, from, to)
