@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -27,9 +29,21 @@ func (plainRoots) Settled() {}
 //
 //	(at the end - early) / (at the end - without)
 //
-// of sums of medians. Where execution keeps all cores busy there is little to save but
-// waiting: there is no waiting here, all nodes being in memory.
+// of sums of medians. Where execution keeps all cores busy there is nothing to save but
+// waiting, and there is no waiting here, all nodes being in memory; so one core is left free
+// in other runs.
 func BenchmarkOverlap(b *testing.B) {
+	all := runtime.GOMAXPROCS(0)
+	for _, lanes := range []int{all, all - 1} {
+		for _, settle := range []bool{false, true} {
+			b.Run(fmt.Sprintf("lanes=%d,cores=%d,settle=%t", lanes, all, settle), func(b *testing.B) {
+				overlap(b, hostsched.Options{Lanes: lanes, Settle: settle})
+			})
+		}
+	}
+}
+
+func overlap(b *testing.B, o hostsched.Options) {
 	set, err := source.Open(shareddata.Folder(b, "blocks"))
 	if err != nil {
 		b.Fatal(err)
@@ -44,7 +58,7 @@ func BenchmarkOverlap(b *testing.B) {
 	for b.Loop() {
 		var sum [3]time.Duration
 		for _, g := range grounds {
-			for i, d := range g.run(b, 5) {
+			for i, d := range g.run(b, 5, o) {
 				sum[i] += d
 			}
 		}
@@ -93,7 +107,7 @@ func (g *overlapGround) apply(b *testing.B, d *gpuevm.StateDiff) common.Hash {
 
 // run runs the block in the three ways in turns. Each begins with a processor that knows
 // nothing, and with the same warm tries.
-func (g *overlapGround) run(b *testing.B, rounds int) (medians [3]time.Duration) {
+func (g *overlapGround) run(b *testing.B, rounds int, o hostsched.Options) (medians [3]time.Duration) {
 	var walls [3][]time.Duration
 	for range rounds {
 		for way, roots := range []hostsched.Roots{nil, plainRoots{g.forest}, g.forest} {
@@ -101,7 +115,8 @@ func (g *overlapGround) run(b *testing.B, rounds int) (medians [3]time.Duration)
 			if err != nil {
 				b.Fatal(err)
 			}
-			p := hostsched.New(hostsched.Options{Engine: fallback.New(0)})
+			o.Engine = fallback.New(0)
+			p := hostsched.New(o)
 			start := time.Now()
 			result, err := p.Process(b.Context(), job.Ready(roots))
 			walls[way] = append(walls[way], time.Since(start))

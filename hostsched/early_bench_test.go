@@ -39,7 +39,7 @@ func BenchmarkEarlyCost(b *testing.B) {
 	}
 	block := w.Blocks[0]
 	once := func(roots hostsched.Roots) (wall, commit time.Duration) {
-		res, err := hostsched.New(hostsched.Options{Engine: fallback.New(2), Lanes: 2}).Process(b.Context(), &hostsched.Block{
+		res, err := hostsched.New(hostsched.Options{Engine: fallback.New(2), Lanes: 2, Settle: true}).Process(b.Context(), &hostsched.Block{
 			Block: block, Config: w.Config, Author: block.Coinbase(), Pre: pre, Roots: roots,
 			BlockHash: func(uint64) common.Hash { return w.Parent.Hash() },
 		})

@@ -81,6 +81,7 @@ var earlyParent = &types.Header{Number: big.NewInt(9), Time: 1000, Difficulty: b
 func runRecorded(t *testing.T, o hostsched.Options, w *world, block *types.Block, h *history, group int, c *coverage) *recorder {
 	t.Helper()
 	defer hostsched.EarlyGroups(group)()
+	o.Settle = true
 	pre, err := statedb.FromAlloc(w.alloc)
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +229,7 @@ func TestEarlyNotWorthIt(t *testing.T) {
 			w := newWorldOf(c.fork, seed)
 			block := w.block(c.txs, earlyParent, false)
 			tries := freshTries(t, w.alloc)
-			p := hostsched.New(hostsched.Options{Engine: fallback.New(2), Lanes: 2})
+			p := hostsched.New(hostsched.Options{Engine: fallback.New(2), Lanes: 2, Settle: true})
 			runOn(t, p, w.config, earlyParent, block, tries, newBoth(t, tries, w.alloc, count))
 		}
 		if told := count.expected.Load() > 0 && count.accounts.Load() > 0; told != c.told || !told && count.expected.Load() > 0 {

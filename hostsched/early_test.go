@@ -112,7 +112,7 @@ func TestEarly(t *testing.T) {
 		var count handed
 		roots := newBoth(t, freshTries(t, w.Alloc), w.Alloc, &count)
 		block := w.Blocks[0]
-		res, err := hostsched.New(hostsched.Options{Engine: fallback.New(2), Lanes: 2}).Process(t.Context(), &hostsched.Block{
+		res, err := hostsched.New(hostsched.Options{Engine: fallback.New(2), Lanes: 2, Settle: true}).Process(t.Context(), &hostsched.Block{
 			Block: block, Config: w.Config, Author: block.Coinbase(), Pre: roots.Tries, Roots: roots,
 			BlockHash: func(uint64) common.Hash { return w.Parent.Hash() },
 		})

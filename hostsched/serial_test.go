@@ -72,6 +72,10 @@ func ways(seed int64) map[string]hostsched.Options {
 		all["device"] = hostsched.Options{Engine: e, Referee: cpu, Recoverer: e, Lanes: 2, Batch: 64}
 		all["device, deceived"] = hostsched.Options{Engine: e, Referee: cpu, Lanes: 3, Batch: 8, Predictor: &liar{rnd: rnd()}}
 	}
+	for name, o := range all {
+		o.Settle = name != "1 lane"
+		all[name] = o
+	}
 	return all
 }
 

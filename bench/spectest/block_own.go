@@ -37,6 +37,7 @@ func openOwn(chain *core.BlockChain, genesis *core.Genesis, o hostsched.Options)
 		_ = db.Close()
 		return nil, err
 	}
+	o.Settle = true // nothing here is timed
 	return &ownChain{chain, db, hostsched.New(o)}, nil
 }
 

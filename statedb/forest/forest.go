@@ -15,7 +15,7 @@ import (
 type Options struct {
 	Hasher  keccak.Hasher // default: the fastest of this processor
 	Workers int           // cores to work on; default: all
-	Readers int           // nodes asked for at once; default 16
+	Readers int           // nodes asked for at once; default 8
 	Limit   int64         // bytes of nodes that Trim leaves; default 1 GiB
 	// Partial says that the source lacks nodes for good, as a witness does. Then a block
 	// must be applied in one piece: a part of it may need what the whole does not.
@@ -30,7 +30,7 @@ func (o *Options) fill() {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.Readers <= 0 {
-		o.Readers = 16
+		o.Readers = 8
 	}
 	if o.Limit <= 0 {
 		o.Limit = 1 << 30
