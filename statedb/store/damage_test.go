@@ -127,6 +127,9 @@ func damage(t *testing.T, w *world, mem *vfs.MemFS, name string, rng *rand.Rand)
 	if err == nil {
 		return false
 	}
+	if !errors.Is(err, ErrCorrupt) {
+		t.Errorf("%s, %s: not called corrupt: %v", name, what, err)
+	}
 	if strings.Contains(err.Error(), "want") || strings.Contains(err.Error(), "acknowledged as durable, the store is") {
 		t.Errorf("%s, %s: not noticed: %v", name, what, err)
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/ethereum/go-ethereum/common"
@@ -33,10 +34,16 @@ func corrupt(key []byte, format string, args ...any) error {
 // wrapDisk names what was being read when Pebble failed, and tells corruption from
 // failure.
 func wrapDisk(key []byte, err error) error {
-	if pebble.IsCorruptionError(err) { // Pebble's marks are invisible to the standard library's errors.Is
+	if isCorruption(err) {
 		return fmt.Errorf("%w: %s: %w", ErrCorrupt, keyName(key), err)
 	}
 	return fmt.Errorf("%s: %w", keyName(key), err)
+}
+
+// isCorruption asks for Pebble's marks, which the standard library's errors.Is does not see. A
+// table that is not as long as the manifest says has none.
+func isCorruption(err error) bool {
+	return pebble.IsCorruptionError(err) || strings.Contains(err.Error(), "object size mismatch")
 }
 
 // keyName says in words what a key of the schema names.

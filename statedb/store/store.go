@@ -98,7 +98,7 @@ func (s *Store) openDisk() error {
 	s.how = o
 	return s.guard(func() (err error) {
 		s.db, err = pebble.Open(s.dir, o)
-		if err != nil && pebble.IsCorruptionError(err) {
+		if err != nil && isCorruption(err) {
 			err = fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 		return err
