@@ -58,6 +58,11 @@ type Offload struct {
 	Kernels     *Millis          `json:"kernel_ms,omitempty"`
 	Launches    int64            `json:"launches"`
 	Faults      int64            `json:"faults"`
+	// Codes that came to run compiled, and those that the interpreter keeps.
+	Compiled   int64   `json:"compiled,omitempty"`
+	Ineligible int64   `json:"ineligible,omitempty"`   // over a limit of the compiler
+	Uncompiled int64   `json:"not_compiled,omitempty"` // that the device's compiler failed on
+	Compiling  *Millis `json:"compile_ms,omitempty"`   // absent where nothing was compiled
 }
 
 // OffloadOf is what a device's engine counted from one moment to a later one.
@@ -66,6 +71,10 @@ func OffloadOf(from, to *device.Stats) *Offload {
 		Asked: to.Txs - from.Txs, Finished: to.OnDevice - from.OnDevice,
 		TakenOver: make(map[string]int64), Precompiles: make(map[string]int64),
 		Kernels: Of(to.KernelTime - from.KernelTime), Launches: to.Launches - from.Launches, Faults: to.Faults - from.Faults,
+		Compiled: to.Compiled - from.Compiled, Ineligible: to.Ineligible - from.Ineligible, Uncompiled: to.NotCompiled - from.NotCompiled,
+	}
+	if took := to.CompileTime - from.CompileTime; took > 0 {
+		o.Compiling = Of(took)
 	}
 	for reason, n := range to.TakenOver {
 		if n -= from.TakenOver[reason]; n > 0 {

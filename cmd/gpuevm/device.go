@@ -32,8 +32,27 @@ type executor struct {
 	twin   *device.Engine // of the host device: the referee
 	says   string         // what was opened, or why not
 	strict bool
+	tiers  device.Compile
 	errs   io.Writer
 	log    *slog.Logger
+}
+
+// choice is which device it is to be, and how.
+type choice struct {
+	name    string
+	threads int
+	strict  bool
+	tiers   device.Compile
+}
+
+// choiceOf are the flags, checked.
+func choiceOf(ctx *cli.Context) (*choice, error) {
+	c := &choice{name: ctx.String("device"), threads: ctx.Int("threads"), strict: ctx.Bool("strict-gpu")}
+	err := checkDevice(c.name, c.strict)
+	if err == nil {
+		c.tiers, err = tiersOf(ctx)
+	}
+	return c, err
 }
 
 // A wave goes to a device in pieces of so many transactions at most, so that the host packs
@@ -66,12 +85,9 @@ func gpuIndex(name string) (int, bool) {
 
 // openExecutor opens a device. Where it can't be used the CPU engine stands in, unless
 // strict.
-func openExecutor(name string, threads int, strict bool, errs io.Writer) (*executor, error) {
-	if err := checkDevice(name, strict); err != nil {
-		return nil, err
-	}
-	cpu := fallback.New(threads)
-	x := &executor{name: "go", engine: cpu, cpu: cpu, strict: strict, errs: errs}
+func openExecutor(c *choice, errs io.Writer) (*executor, error) {
+	name, cpu := c.name, fallback.New(c.threads)
+	x := &executor{name: "go", engine: cpu, cpu: cpu, strict: c.strict, tiers: c.tiers, errs: errs}
 	if name == "go" {
 		return x, nil
 	}
@@ -79,8 +95,10 @@ func openExecutor(name string, threads int, strict bool, errs io.Writer) (*execu
 	switch {
 	case err == nil:
 		x.says = describe(x.raw.Info(), first)
-	case strict:
+	case c.strict:
 		return nil, cli.Exit(fmt.Sprintf("--strict-gpu: %v", err), exitFailed)
+	case c.tiers.Mode == device.CompileAlways:
+		return nil, cli.Exit(fmt.Sprintf("--compile always: only a device runs compiled contracts: %v", err), exitFailed)
 	case name == "auto":
 		x.says = fmt.Sprintf("this machine's cores, for there is no GPU to use: %v", err)
 	default:
@@ -111,7 +129,8 @@ func (x *executor) use(label string, dev cuda.Device) (first time.Duration, err 
 	if first, err = bench.FirstLaunch(dev); err == nil {
 		x.device, err = device.New(dev, device.Options{
 			CPU: x.cpu, Log: x.log, Reopen: func() (cuda.Device, error) { return cuda.Open(label) },
-			Route: dev.Info().Kind == "cuda" && !x.strict, // strict: all of it, to be measured
+			Route:   dev.Info().Kind == "cuda" && !x.strict, // strict: all of it, to be measured
+			Compile: x.tiers,
 		})
 	}
 	if err == nil && dev.Info().Kind == "host" {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/gpuevm/gpuevm/bench/report"
@@ -15,15 +16,16 @@ import (
 )
 
 // commonFlags are those of every command that runs blocks.
-var commonFlags = []cli.Flag{
+var commonFlags = slices.Concat([]cli.Flag{
 	&cli.StringFlag{Name: "device", Value: "auto", Usage: deviceUsage},
 	strictFlag,
+}, tierFlags, []cli.Flag{
 	&cli.StringFlag{Name: "policy", Value: "waves", Usage: "order of execution: waves or serial"},
 	&cli.IntFlag{Name: "threads", Usage: "threads that execute and recover senders; 0: all cores"},
 	&cli.StringFlag{Name: "json", Usage: "also write JSON, a line for each block, to `FILE`; -: to standard output, and the table to standard error"},
 	&cli.StringFlag{Name: "cpuprofile", Usage: "write a CPU profile to `FILE`"},
 	&cli.IntFlag{Name: "verbosity", Value: 2, Usage: "how much of go-ethereum's log is shown: 0 nothing, 1 errors, 2 warnings, 3 info, 4 debug, 5 all"},
-}
+})
 
 var strictFlag = &cli.BoolFlag{Name: "strict-gpu", Usage: "not being able to use the device, or a fault of it, is an error"}
 
@@ -41,7 +43,8 @@ type settings struct {
 
 func openSettings(ctx *cli.Context) (*settings, error) {
 	s := &settings{policy: ctx.String("policy"), threads: ctx.Int("threads"), table: ctx.App.Writer, errs: ctx.App.ErrWriter}
-	if err := checkDevice(ctx.String("device"), ctx.Bool("strict-gpu")); err != nil {
+	c, err := choiceOf(ctx)
+	if err != nil {
 		return nil, err
 	}
 	switch s.policy {
@@ -64,8 +67,8 @@ func openSettings(ctx *cli.Context) (*settings, error) {
 	if err := s.openFiles(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	var err error
-	if s.executor, err = openExecutor(ctx.String("device"), s.threads, ctx.Bool("strict-gpu"), s.errs); err != nil {
+	c.threads = s.threads
+	if s.executor, err = openExecutor(c, s.errs); err != nil {
 		return nil, firstError(err, s.close())
 	}
 	s.announce()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/ethereum/go-ethereum/core/state"
@@ -34,7 +35,7 @@ var (
 	specThreads    = &cli.IntFlag{Name: "threads", Usage: "cores to use; 0: all"}
 )
 
-var specFlags = []cli.Flag{specRunFlag, specHumanFlag, specDumpFlag, specKnownFlag, specStrictFlag, specDeviceFlag, strictFlag, specEveryFlag, specThreads}
+var specFlags = slices.Concat([]cli.Flag{specRunFlag, specHumanFlag, specDumpFlag, specKnownFlag, specStrictFlag, specDeviceFlag, strictFlag, specEveryFlag, specThreads}, tierFlags)
 
 // specTraceFlags are evm's, old ones included. A traced test runs in go-ethereum's own
 // processor: ours can't be watched.
@@ -113,9 +114,12 @@ func openSpecRun(ctx *cli.Context) (*specRun, error) {
 // specDevice opens the device. Drivers of evm read standard error, so that nothing is said
 // of a GPU that nobody asked for and that is not there.
 func specDevice(ctx *cli.Context) (*executor, error) {
-	device, strict := ctx.String("device"), ctx.Bool("strict-gpu")
-	x, err := openExecutor(device, ctx.Int("threads"), strict, os.Stderr)
-	if err == nil && (x.device != nil || device != "auto") {
+	c, err := choiceOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x, err := openExecutor(c, os.Stderr)
+	if err == nil && (x.device != nil || c.name != "auto") {
 		x.announce()
 	}
 	return x, err

@@ -108,6 +108,7 @@ func New(dev cuda.Device, o Options) (*Engine, error) {
 // that don't come in turn with those of the first, and with the first one's Stats.
 func (e *Engine) Twin(dev cuda.Device) (*Engine, error) {
 	t := &Engine{options: e.options, count: e.count, info: dev.Info()}
+	t.options.Compile = Compile{} // it executes little, and what the other compiled is not its own
 	var err error
 	t.machine, err = newMachine(dev, &t.options, t.count)
 	return t, err
