@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -33,9 +34,12 @@ var compileCommand = &cli.Command{
 		&cli.StringFlag{Name: "o", Usage: "`FOLDER` to write to; it is made where it is not there"},
 		&cli.StringFlag{Name: "codehash", Usage: "`HASH` (keccak256) of a code in --codes"},
 		&cli.StringFlag{Name: "codes", Value: source.CodesFile, Usage: "code table `FILE` that --codehash is looked up in"},
+		&cli.StringFlag{Name: "arch", Value: "sm_90", Usage: "GPU `ARCHITECTURE` of PTX and machine code: sm_80, sm_90 and others that NVRTC knows"},
 		forkFlag,
 	},
 }
+
+var architecture = regexp.MustCompile(`^sm_[0-9]{2,3}a?$`)
 
 func runCompile(ctx *cli.Context) error {
 	fork, err := forkOf(ctx)
@@ -46,14 +50,17 @@ func runCompile(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	dir := ctx.String("o")
+	dir, arch := ctx.String("o"), ctx.String("arch")
+	if !architecture.MatchString(arch) {
+		return usagef("--arch %q: it is a GPU's architecture, as sm_90", arch)
+	}
 	if dir == "" {
 		return usagef("where to? -o FOLDER")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	c := &compilation{namedCode: code, fork: fork, dir: dir}
+	c := &compilation{namedCode: code, fork: fork, dir: dir, arch: arch}
 	fmt.Fprintf(ctx.App.Writer, "%s: %d bytes, keccak256 %s, %s\n", code.name, len(code.code), crypto.Keccak256Hash(code.code), fork)
 	if err := c.run(); err != nil {
 		return err
@@ -81,10 +88,15 @@ type compilation struct {
 	namedCode
 	fork    opcode.Revision
 	dir     string
+	arch    string // of a GPU
 	passes  []passRun
 	f       *compiler.Func
 	refused *compiler.Ineligible
 	files   int
+	text    string // in CUDA C
+	ptx     bool   // there is PTX
+	times   []timed
+	lacking []string // files that could not be made
 }
 
 // passRun is what a pass did.
@@ -150,6 +162,12 @@ func (c *compilation) print(w io.Writer) error {
 		n.Blocks, n.Places, n.OpenJumps, n.Jumps, n.Leaves)
 	fmt.Fprintf(w, "cycles, each block once: stack form %d (span %d), SSA %d (span %d), scheduled %d, in program order %d\n",
 		m.Stack.Work, m.Stack.Span, m.SSA.Work, m.SSA.Span, m.Budget.Span, m.Program.Span)
+	for _, t := range c.times {
+		fmt.Fprintf(w, "%s: %.2f s\n", t.what, t.took.Seconds())
+	}
+	for _, l := range c.lacking {
+		fmt.Fprintln(w, l)
+	}
 	fmt.Fprintf(w, "%d files in %s\n", c.files, c.dir)
 	return nil
 }

@@ -22,6 +22,9 @@ var stages = []stageFiles{
 	{"cfg.dot, cfg.svg", "control-flow graph of the finished contract; cfg-built.*: before the passes", writeFlow},
 	{"schedule.txt", "when each value is issued and when its word is there, in cycles; * is on a longest chain", writeSchedule},
 	{"ilp.json", "work, span and parallelism of each block and function", writeILP},
+	{"contract.cu", "the contract in CUDA C, which the host device compiles as C++", writeCUDA},
+	{"contract.ptx", "PTX, where NVRTC is (NVRTC names its file)", writePTX},
+	{"contract.cubin, resources.txt", "machine code, and ptxas's account of registers and spills, where ptxas is (PTXAS names its file)", writeResources},
 	{"notes.json", "what became of the code on the way, and what each pass did", writeNotes},
 }
 

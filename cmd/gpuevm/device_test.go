@@ -124,3 +124,13 @@ func TestDeviceFails(t *testing.T) {
 		}
 	}
 }
+
+// Contracts that run compiled leave the state that the header says, and the run says how many.
+func TestCompiledReplay(t *testing.T) {
+	needHost(t)
+	file := filepath.Join(shareddata.Folder(t, "blocks"), "mainnet-3356896.json.gz")
+	expect(t, 0, []string{"equal: 1 of 1", "4 codes compiled in"},
+		"replay", "--device", "host", "--strict-gpu", "--compile", "auto", "--compile-after", "6", "--compile-wait", file)
+	expect(t, exitFailed, []string{"--compile always: only a device runs compiled contracts: "},
+		"run", "--txs", "5", "--rounds", "1", "--device", "cuda:9999", "--compile", "always")
+}
