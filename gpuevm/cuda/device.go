@@ -39,6 +39,9 @@ type Device interface {
 	// files of package kernels whose functions the text calls, to be linked with it; a device
 	// that can't answers ErrNoLinker.
 	Load(source, text string, with ...string) error
+	// Keep says where texts that are linked are kept on disk once they are compiled. Before it,
+	// and for what is not linked, that is the default folder.
+	Keep(CacheOptions)
 	// Unload forgets a source, when nothing that was launched from it is left to run.
 	Unload(source string) error
 	// Lanes is how many lanes of a kernel run at once.

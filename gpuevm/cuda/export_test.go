@@ -18,7 +18,7 @@ func OpenFake(path string) (Device, error) {
 			if err != nil {
 				return nil, err
 			}
-			object, _, err := c.object(source, text, nil)
+			object, _, err := c.object(c.kernels, source, text, nil)
 			return []byte(object), err
 		}}}
 	})

@@ -56,6 +56,8 @@ func (g *gpu) Load(source, text string, with ...string) error {
 	})
 }
 
+func (g *gpu) Keep(CacheOptions) {} // it links nothing
+
 func (g *gpu) Unload(source string) error {
 	return g.do(func() error {
 		g.loading.Lock()

@@ -41,33 +41,56 @@ func (h *host) Unload(source string) error {
 	return purego.Dlclose(m.library)
 }
 
-// built is a shared object that is ready to be loaded.
-type built struct {
-	path   string
-	cached bool
-	start  time.Time
+func (h *host) Keep(o CacheOptions) {
+	if old := h.codes.Swap(newCache(o)); old != h.compiler.kernels {
+		old.close()
+	}
 }
 
-// make compiles a source, and what it is linked with, or finds it in the cache.
-func (h *host) make(source, text string, with []string) (b built, err error) {
-	b.start = time.Now()
-	objects := make([]string, len(with))
-	for i, name := range with {
-		if objects[i], _, err = h.compiler.object(name, "", nil); err != nil {
-			return b, err
+// built is a shared object, opened.
+type built struct {
+	library uintptr
+	cached  bool
+	start   time.Time
+}
+
+// make compiles a source, and what it is linked with, or finds it in the cache. Another process
+// may remove there what has just been found: then once more.
+func (h *host) make(source, text string, with []string) (built, error) {
+	start := time.Now()
+	path, cached, err := h.compile(source, text, with)
+	if err != nil {
+		return built{}, err
+	}
+	lib, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	if err != nil && cached {
+		if path, cached, err = h.compile(source, text, with); err == nil {
+			lib, err = purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
 		}
 	}
-	b.path, b.cached, err = h.compiler.object(source, text, objects)
-	return b, err
+	if err != nil {
+		return built{}, fmt.Errorf("load %s: %w", source, err)
+	}
+	return built{lib, cached, start}, nil
+}
+
+func (h *host) compile(source, text string, with []string) (path string, cached bool, err error) {
+	objects := make([]string, len(with))
+	for i, name := range with {
+		if objects[i], _, err = h.compiler.object(h.compiler.kernels, name, "", nil); err != nil {
+			return "", false, err
+		}
+	}
+	in := h.compiler.kernels
+	if len(with) > 0 {
+		in = h.codes.Load()
+	}
+	return h.compiler.object(in, source, text, objects)
 }
 
 // place puts a shared object in place of what the name stood for.
 func (h *host) place(source string, b built) (*hostModule, error) {
-	lib, err := purego.Dlopen(b.path, purego.RTLD_NOW|purego.RTLD_LOCAL)
-	if err != nil {
-		return nil, fmt.Errorf("load %s: %w", b.path, err)
-	}
-	m := &hostModule{library: lib, kernels: make(map[string]laneFunc)}
+	m := &hostModule{library: b.library, kernels: make(map[string]laneFunc)}
 	from := "compiled"
 	if b.cached {
 		from = "cached"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -38,8 +39,17 @@ type Compile struct {
 	Unit int
 	// Text is the limit of a code's text in CUDA C. Default: compiler.DefaultText.
 	Text int
+	// Dir is the folder where compiled code is kept on disk, as gpuevm/cuda's CacheOptions.Dir:
+	// empty is gpuevm in the user's cache directory. What went into it (code, fork, compilers,
+	// architecture) is its key. A folder that can't be used is a warning: codes are then
+	// compiled again by each process.
+	Dir string
+	// DirBytes is how much is kept there. Default: 1 GiB.
+	DirBytes int64
 	// Order is that of operations. Default: compiler.Parallel.
 	Order compiler.Order
+
+	log *slog.Logger // the engine's
 }
 
 func (c *Compile) fill() {
@@ -93,7 +103,6 @@ type tiers struct {
 	codes    map[codeKey]*tier
 	queue    []codeKey
 	workers  int
-	units    int
 	finished []unit
 	closed   bool
 }
@@ -103,6 +112,7 @@ func newTiers(dev cuda.Device, o *Compile, count *counters) *tiers {
 	if o.Mode == CompileNever || dev.Info().Kind != "host" {
 		return nil
 	}
+	dev.Keep(cuda.CacheOptions{Dir: o.Dir, Bytes: o.DirBytes, Log: o.log})
 	t := &tiers{dev: dev, options: o, count: count, codes: make(map[codeKey]*tier)}
 	t.idle = sync.NewCond(&t.mu)
 	return t
@@ -151,8 +161,7 @@ func (t *tiers) work() {
 		n := min(t.options.Unit, len(t.queue))
 		u := unit{keys: append([]codeKey(nil), t.queue[:n]...)}
 		t.queue = t.queue[n:]
-		u.source = fmt.Sprintf("compiled-%d.cu", t.units)
-		t.units++
+		u.source = sourceName(u.keys)
 		codes := make([][]byte, n)
 		for i, k := range u.keys {
 			codes[i] = t.codes[k].code
@@ -166,6 +175,16 @@ func (t *tiers) work() {
 	}
 	t.workers--
 	t.idle.Broadcast()
+}
+
+// sourceName is what a unit is called: by its first code, which is in no other. In the cache it
+// is found by that again, whatever was compiled before it.
+func sourceName(keys []codeKey) string {
+	name := fmt.Sprintf("code-%x-%v", keys[0].hash[:8], keys[0].revision)
+	if len(keys) > 1 {
+		name += fmt.Sprintf("-and-%d", len(keys)-1)
+	}
+	return name + ".cu"
 }
 
 // compile makes a unit and loads it. What can't be compiled is refused; the rest stays in it.
