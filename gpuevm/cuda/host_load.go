@@ -8,21 +8,20 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-func (h *host) Load(source, text string, with ...string) error {
+func (h *host) Load(source, text string) error {
 	release, err := h.open()
 	if err != nil {
 		return err
 	}
 	defer release()
 	// What takes long is done before the lock: other sources may be used meanwhile.
-	b, err := h.make(source, text, with)
+	b, err := h.make(source, text, nil)
 	if err != nil {
 		return err
 	}
 	h.loading.Lock()
 	defer h.loading.Unlock()
-	_, err = h.place(source, b)
-	return err
+	return h.place(source, b)
 }
 
 func (h *host) Unload(source string) error {
@@ -39,12 +38,6 @@ func (h *host) Unload(source string) error {
 		return nil
 	}
 	return purego.Dlclose(m.library)
-}
-
-func (h *host) Keep(o CacheOptions) {
-	if old := h.codes.Swap(newCache(o)); old != h.compiler.kernels {
-		old.close()
-	}
 }
 
 // built is a shared object, opened.
@@ -88,22 +81,24 @@ func (h *host) compile(source, text string, with []string) (path string, cached 
 	return h.compiler.object(in, source, text, objects)
 }
 
-// place puts a shared object in place of what the name stood for.
-func (h *host) place(source string, b built) (*hostModule, error) {
-	m := &hostModule{library: b.library, kernels: make(map[string]laneFunc)}
-	from := "compiled"
+func (b built) from() string {
 	if b.cached {
-		from = "cached"
+		return "cached"
 	}
+	return "compiled"
+}
+
+// place puts a shared object in place of what the name stood for.
+func (h *host) place(source string, b built) error {
 	old := h.modules[source]
-	h.modules[source] = m
+	h.modules[source] = &hostModule{library: b.library, kernels: make(map[string]laneFunc)}
 	h.mu.Lock()
-	h.info.Loaded = append(h.info.Loaded, Loaded{Source: source, From: from, Took: time.Since(b.start)})
+	h.info.Loaded = append(h.info.Loaded, Loaded{Source: source, From: b.from(), Took: time.Since(b.start)})
 	h.mu.Unlock()
 	if old != nil {
-		return m, purego.Dlclose(old.library)
+		return purego.Dlclose(old.library)
 	}
-	return m, nil
+	return nil
 }
 
 // kernel finds a kernel, loading its source where that has not been done.
@@ -116,9 +111,10 @@ func (h *host) kernel(source, name string) (laneFunc, error) {
 		if err != nil {
 			return nil, err
 		}
-		if m, err = h.place(source, b); err != nil {
+		if err := h.place(source, b); err != nil {
 			return nil, err
 		}
+		m = h.modules[source]
 	}
 	if f := m.kernels[name]; f != nil {
 		return f, nil

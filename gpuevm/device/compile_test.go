@@ -43,11 +43,8 @@ func TestCompiledBlocks(t *testing.T) {
 // linkless is a device that can't link texts.
 type linkless struct{ cuda.Device }
 
-func (d linkless) Load(source, text string, with ...string) error {
-	if len(with) > 0 {
-		return cuda.ErrNoLinker
-	}
-	return d.Device.Load(source, text)
+func (d linkless) Compile(base, source, text string) (*cuda.Object, error) {
+	return nil, cuda.ErrNoLinker
 }
 
 // TestNotCompiled: what can't be compiled is interpreted, and counted by why.
