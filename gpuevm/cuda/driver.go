@@ -41,7 +41,8 @@ type driver interface {
 	load(image []byte) (module handle, err error)
 	unload(module handle) error
 	// link links cubins and PTX for the context's device, whose kernels and functions shall need
-	// no more registers than that.
+	// no more registers than that. The calling thread must stay the same, as the linker's memory
+	// is the thread's.
 	link(parts []part, registers int) (cubin []byte, err error)
 	function(module handle, name string) (handle, error)
 	attribute(function handle, which int) (int, error)
