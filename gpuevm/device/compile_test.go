@@ -22,11 +22,28 @@ func TestCompiledWorkloads(t *testing.T) {
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			runWorkload(t, name, func(tb testing.TB, o device.Options) *device.Engine {
-				o.Compile = device.Compile{Mode: device.CompileAlways, Wait: true}
-				return device.OpenHost(tb, o)
-			})
+			runWorkload(t, name, compiledOn(device.OpenHost, name))
 		})
+	}
+}
+
+// TestGPUCompiledWorkloads does so on a GPU.
+func TestGPUCompiledWorkloads(t *testing.T) {
+	for _, name := range workload.Names() {
+		t.Run(name, func(t *testing.T) { runWorkload(t, name, compiledOn(device.OpenGPU, name)) })
+	}
+}
+
+func compiledOn(open opener, workload string) opener {
+	return func(tb testing.TB, o device.Options) *device.Engine {
+		o.Compile = device.Compile{Mode: device.CompileAlways, Wait: true, Workers: 2}
+		e := open(tb, o)
+		tb.Cleanup(func() {
+			if s := e.Stats(); (s.Compiled == 0) != (workload == "transfer") || s.NotCompiled > 0 || s.Faults > 0 {
+				tb.Errorf("%d codes compiled, %d failed, %d faults", s.Compiled, s.NotCompiled, s.Faults)
+			}
+		})
+		return e
 	}
 }
 
