@@ -25,6 +25,15 @@ const Toolchain = "CUDA 11.8.89"
 // CompileOptions are NVRTC's, for images and at run time.
 var CompileOptions = []string{"--std=c++17"}
 
+// LinkOptions are those of kernels and texts that are linked at run time, besides CompileOptions.
+// There are no images of that kind: they would be a third of a megabyte for each architecture,
+// and the texts need NVRTC in any case, which makes the interpreter's in some seconds, once.
+var LinkOptions = []string{"--relocatable-device-code=true", "-DWITH_COMPILED", fmt.Sprintf("--maxrregcount=%d", LinkRegisters)}
+
+// LinkRegisters is what the launch bounds of run.cu leave to a thread, and so to all functions
+// that it may call.
+const LinkRegisters = 128
+
 // Targets are what each source is compiled for.
 var Targets = []string{"compute_80", "sm_80", "sm_90"}
 

@@ -5,7 +5,8 @@
 # usual commands; compute-sanitizer is used where it is installed.
 #
 # Usage: bash gpu-check.sh [OUTPUT FOLDER] [STEP...]
-# The steps: devices cuda kernels engine blocks statetests run memcheck racecheck bench. Each
+# The steps: devices cuda kernels engine blocks statetests run memcheck racecheck bench compiled
+# compiledspeed. Each
 # stands for itself; its output goes to STEP.log. With GPUEVM_GPUCHECK_DEVICE=host the
 # machine's C++ compiler stands in for the GPU, to try the script itself.
 set -uo pipefail
@@ -16,11 +17,11 @@ wanted=("$@")
 mkdir -p "$out" && out="$(cd "$out" && pwd)" || exit 1
 device="${GPUEVM_GPUCHECK_DEVICE:-cuda}"
 if [ "$device" = host ]; then
-  rounds=1 mgas=20 txs=200 every=200 short=-test.short
+  rounds=1 mgas=20 txs=200 every=200 short=-test.short compiled=TestCompiled
 else
   # No compiler: tests that run on every device there is leave out this machine's cores.
   export GPUEVM_REQUIRE_GPU=1 CXX=/no/compiler
-  rounds=5 mgas=1000 txs=10000 every=10 short=-test.count=1
+  rounds=5 mgas=1000 txs=10000 every=10 short=-test.count=1 compiled=TestGPUCompiled
 fi
 
 work="$(mktemp -d)"
@@ -63,10 +64,10 @@ strict=(--device "$device" --strict-gpu)
 
 step devices 60 ./gpuevm devices --json
 # A test binary runs where its package's files are.
-tests() { (cd "$here/src/$1" && exec "$work/$(basename "$1").test" -test.v -test.timeout "$2" $short); }
+tests() { (cd "$here/src/$1" && exec "$work/$(basename "$1").test" -test.v -test.timeout "$2" $short "${@:3}"); }
 step cuda 300 tests gpuevm/cuda 5m
 step kernels 900 tests kernels 15m
-step engine 1200 tests gpuevm/device 20m
+step engine 1200 tests gpuevm/device 20m -test.skip "^$compiled"
 step blocks 600 ./gpuevm replay "${strict[@]}" --min-on-device 0.98 --json "$out/blocks.json" "$here/data/blocks"
 step statetests 900 sh -c './gpuevm statetest "$@" >/dev/null' sh "${strict[@]}" --every $every \
   --known "$here/data/conformance/known-deviations.tsv" "$here"/data/conformance/statetests-*.tar.gz
@@ -80,10 +81,17 @@ else
 fi
 step bench 900 ./gpuevm bench "${strict[@]}" --rounds $rounds --mgas $mgas --json "$out/bench.json"
 
+# Contracts compiled for the device, in processes of their own: it has never run on a GPU.
+step compiled 1200 tests gpuevm/device 20m -test.run "^$compiled" -test.skip 'Speed$'
+step compiledspeed 600 env GPUEVM_SPEED=1 "$work/device.test" -test.v -test.timeout 10m -test.run "^${compiled}Speed$"
+
 {
   printf '{"commit":"%s","date":"%s","device":"%s","gpu":"%s","steps":[' "$(cat "$here/COMMIT")" "$(date -u +%FT%TZ)" "$device" "$gpu"
   (IFS=,; printf '%s' "${steps[*]}")
   printf ']'
+  if [ -s "$out/compiledspeed.log" ]; then
+    printf ',"compiledspeed":[%s]' "$(sed -n 's/^.*go:[0-9]*: \(.* interpreted .*\)$/"\1"/p' "$out/compiledspeed.log" | paste -sd, -)"
+  fi
   for f in devices.log blocks.json run.json bench.json; do # one JSON object a line
     if [ -s "$out/$f" ]; then printf ',"%s":[%s]' "${f%.*}" "$(grep '^{' "$out/$f" | paste -sd, -)"; fi
   done

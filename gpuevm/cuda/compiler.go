@@ -1,32 +1,25 @@
 package cuda
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gpuevm/gpuevm/kernels"
 )
 
-// compiler is the system's C++ compiler with a cache of what it made: shared objects under
-// the hash of all that went into them, each with its own hash at its end, so that a file cut
-// short or damaged is seen and made again.
+// compiler is the system's C++ compiler with a cache of what it made of the kernels.
 type compiler struct {
 	command string
 	version string
 	flags   []string
-	dir     string
+	kernels *cache
 }
-
-const sumSize = sha256.Size
 
 func findCompiler() (*compiler, error) {
 	names := []string{"g++", "clang++"}
@@ -58,76 +51,21 @@ func newCompiler(command, version string) *compiler {
 	if gpuShaped() {
 		c.flags = append(c.flags, "-DGPU_SHAPED")
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = filepath.Join(os.TempDir(), fmt.Sprintf("cache-%d", os.Getuid()))
-	}
-	c.dir = filepath.Join(cache, "gpuevm")
+	c.kernels = newCache(CacheOptions{})
 	return c
 }
 
 // object returns the path of a source's shared object, which is linked with others. Their
 // names are hashes of what is in them.
-func (c *compiler) object(source, text string, with []string) (path string, cached bool, err error) {
-	sum, err := kernels.Hash(source, text, c.version, strings.Join(c.flagsFor(with), " "), strings.Join(with, " "))
+func (c *compiler) object(in *cache, source, text string, with []string) (path string, cached bool, err error) {
+	key, err := kernels.Hash(source, text, trailerMagic, c.version, strings.Join(c.flagsFor(with), " "), strings.Join(with, " "))
 	if err != nil {
 		return "", false, err
 	}
-	path = filepath.Join(c.dir, strings.TrimSuffix(filepath.Base(source), ".cu")+"-"+sum[:24]+".so")
-	if sound(path) {
-		return path, true, nil
-	}
-	if err := os.MkdirAll(c.dir, 0o755); err != nil {
-		return "", false, err
-	}
-	unlock, err := lock(path + ".lock") // the others wait instead of compiling the same
-	if err != nil {
-		return "", false, err
-	}
-	defer unlock()
-	if sound(path) {
-		return path, true, nil
-	}
-	c.prune()
-	return path, false, c.build(source, text, path, with)
-}
-
-// sound says whether a cached file is there and whole.
-func sound(path string) bool {
-	data, err := os.ReadFile(path)
-	if err != nil || len(data) < sumSize {
-		return false
-	}
-	n := len(data) - sumSize
-	sum := sha256.Sum256(data[:n])
-	if !bytes.Equal(sum[:], data[n:]) {
-		return false
-	}
-	now := time.Now()
-	_ = os.Chtimes(path, now, now) // prune goes by when it was last used
-	return true
-}
-
-func lock(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return func() { f.Close() }, nil
-}
-
-// prune removes what nobody has used for a month.
-func (c *compiler) prune() {
-	entries, _ := os.ReadDir(c.dir)
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > 30*24*time.Hour {
-			_ = os.RemoveAll(filepath.Join(c.dir, e.Name()))
-		}
-	}
+	path, _, cached, err = in.get(entry{nameOf(source), key, ".so"}, func() ([]byte, error) {
+		return c.build(source, text, with)
+	})
+	return path, cached, err
 }
 
 // flagsFor: what is linked with others was written by gpuevm/compiler, which has left little to
@@ -143,14 +81,14 @@ func (c *compiler) flagsFor(with []string) []string {
 // patience is what the compiler may take for one source, whoever wrote that.
 const patience = 10 * time.Minute
 
-func (c *compiler) build(source, text, path string, with []string) error {
-	work, err := os.MkdirTemp(c.dir, "build-")
+func (c *compiler) build(source, text string, with []string) ([]byte, error) {
+	work, err := os.MkdirTemp("", "gpuevm-build-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer os.RemoveAll(work)
 	if err := writeSources(work, source, text); err != nil {
-		return err
+		return nil, err
 	}
 	object := filepath.Join(work, "out.so")
 	args := append(c.flagsFor(with), filepath.Base(source), "-o", object)
@@ -162,17 +100,9 @@ func (c *compiler) build(source, text, path string, with []string) error {
 	cmd := exec.CommandContext(ctx, c.command, args...)
 	cmd.Dir = work
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %s: %w\n%.4000s", c.command, source, err, out)
+		return nil, fmt.Errorf("%s %s: %w\n%.4000s", c.command, source, err, out)
 	}
-	data, err := os.ReadFile(object)
-	if err != nil {
-		return err
-	}
-	sum := sha256.Sum256(data)
-	if err := os.WriteFile(object, append(data, sum[:]...), 0o755); err != nil {
-		return err
-	}
-	return os.Rename(object, path)
+	return os.ReadFile(object)
 }
 
 func writeSources(dir, source, text string) error {

@@ -35,10 +35,22 @@ type Device interface {
 	Zero(s Stream, dst Ptr, bytes int) error
 	// Load makes a source ready, which Launch does by itself for a file of package kernels.
 	// With a text, that is the source; it may include the kernels' headers, and is compiled
-	// here and now. Loading a name again replaces what it stood for, as Unload does. with are
-	// files of package kernels whose functions the text calls, to be linked with it; a device
-	// that can't answers ErrNoLinker.
-	Load(source, text string, with ...string) error
+	// here and now. Loading a name again replaces what it stood for, as Unload does.
+	Load(source, text string) error
+	// Keep says where Compile keeps on disk what it made. Before it, and for files of package
+	// kernels, that is the default folder.
+	Keep(CacheOptions)
+	// Compile makes an object of a text that calls functions of a file of package kernels, the
+	// base. A device that can't link answers ErrNoLinker, one that lacks its compiler
+	// ErrNoCompiler. It takes long, and nothing that runs changes.
+	Compile(base, source, text string) (*Object, error)
+	// Link makes a program of a base and objects. Nothing that runs changes.
+	Link(base string, objects []*Object) (*Program, error)
+	// Swap puts a program, which has all objects of the one before it, in the place of its base
+	// when nothing that was launched from that is left to run. The base's kernels are launched as
+	// before, those of an object by its source. moved: functions of the objects that were there
+	// before have other addresses now. After an error all is as it was.
+	Swap(*Program) (moved bool, err error)
 	// Unload forgets a source, when nothing that was launched from it is left to run.
 	Unload(source string) error
 	// Lanes is how many lanes of a kernel run at once.
@@ -57,6 +69,25 @@ type Device interface {
 // Stream is a queue of a device.
 type Stream int
 
+// Object is a text that was compiled to be linked.
+type Object struct {
+	Source string
+	From   string // as Loaded.From
+	code   []byte // of a GPU: a cubin, or PTX
+	built  built  // of the host
+}
+
+// Size is what an object adds to a program, in bytes; 0 where programs have no size of their own.
+func (o *Object) Size() int { return len(o.code) }
+
+// Program is a base linked with objects.
+type Program struct {
+	Base    string
+	objects []*Object
+	image   []byte // of a GPU
+	start   time.Time
+}
+
 // Info says what a device is.
 type Info struct {
 	Kind       string // "cuda", "host"
@@ -73,7 +104,7 @@ type Info struct {
 // Loaded says how a source came onto the device.
 type Loaded struct {
 	Source string
-	From   string // "cubin sm_90", "PTX compute_80", "NVRTC", "compiled", "cached"
+	From   string // "sm_90", "compute_80" (PTX), "NVRTC", "compiled", "cached", "linked"
 	Took   time.Duration
 }
 

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 	"unsafe"
@@ -39,6 +40,10 @@ type driver interface {
 
 	load(image []byte) (module handle, err error)
 	unload(module handle) error
+	// link links cubins and PTX for the context's device, whose kernels and functions shall need
+	// no more registers than that. The calling thread must stay the same, as the linker's memory
+	// is the thread's.
+	link(parts []part, registers int) (cubin []byte, err error)
 	function(module handle, name string) (handle, error)
 	attribute(function handle, which int) (int, error)
 	occupancy(function handle, block int) (blocks int, err error)
@@ -46,6 +51,14 @@ type driver interface {
 	params(function handle) int
 	launch(function handle, grid, block int, stream handle, args []byte) error
 }
+
+// part is something to be linked, with a name for the linker's log.
+type part struct {
+	name string
+	code []byte
+}
+
+func (p part) isPTX() bool { return !bytes.HasPrefix(p.code, []byte("\x7fELF")) }
 
 // handle is a driver's object: context, stream, event, module, function.
 type handle uintptr

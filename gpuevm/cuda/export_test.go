@@ -12,21 +12,33 @@ func OpenFake(path string) (Device, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
-	g, err := openGPU(start, drv, 0, func(source, text string, f facts) []image {
-		return []image{{"fake", func() ([]byte, error) {
-			c, err := findCompiler()
-			if err != nil {
-				return nil, err
-			}
-			object, _, err := c.object(source, text, nil)
-			return []byte(object), err
-		}}}
-	})
+	c, err := findCompiler()
+	if err != nil {
+		return nil, err
+	}
+	g, err := openGPU(start, drv, 0)
 	if err != nil {
 		return nil, explain(err)
 	}
+	g.images = func(source, text string, f facts) []image {
+		return []image{{"fake", func() ([]byte, error) {
+			object, _, err := c.object(c.kernels, source, text, nil)
+			return []byte(object), err
+		}}}
+	}
+	g.objects = func(in *cache, base, source, text string, f facts) (code []byte, cached bool, err error) {
+		path, cached, err := c.object(c.kernels, base, "", nil)
+		if err == nil && source != base {
+			path, cached, err = c.object(in, source, text, []string{path})
+		}
+		return []byte(path), cached, err
+	}
+	g.stack = func([]byte) (uint64, error) { return FakeStack, nil }
 	return g, nil
 }
+
+// FakeStack is what programs of OpenFake need of stack.
+var FakeStack uint64 = 1000
 
 func fakeDriver(path string) (driver, error) {
 	if path == "" {
@@ -49,3 +61,13 @@ func OpenLibrary(paths ...string) error {
 	_, err := openLibrary(paths...)
 	return explain(err)
 }
+
+// Relocatable is what Compile does on a GPU of that compute capability.
+func Relocatable(o CacheOptions, source, text string, capability int) ([]byte, bool, error) {
+	c := newCache(o)
+	defer c.close()
+	return relocatable(c, "", source, text, facts{major: capability / 10, minor: capability % 10})
+}
+
+// StackOf is what Link asks of a linked cubin.
+var StackOf = stackOf

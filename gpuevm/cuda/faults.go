@@ -168,11 +168,32 @@ func (d *Faulty) Zero(s Stream, dst Ptr, bytes int) error {
 	return d.Device.Zero(s, dst, bytes)
 }
 
-func (d *Faulty) Load(source, text string, with ...string) error {
+func (d *Faulty) Load(source, text string) error {
 	if err := d.alive(); err != nil {
 		return err
 	}
-	return d.Device.Load(source, text, with...)
+	return d.Device.Load(source, text)
+}
+
+func (d *Faulty) Compile(base, source, text string) (*Object, error) {
+	if err := d.alive(); err != nil {
+		return nil, err
+	}
+	return d.Device.Compile(base, source, text)
+}
+
+func (d *Faulty) Link(base string, objects []*Object) (*Program, error) {
+	if err := d.alive(); err != nil {
+		return nil, err
+	}
+	return d.Device.Link(base, objects)
+}
+
+func (d *Faulty) Swap(p *Program) (bool, error) {
+	if err := d.alive(); err != nil {
+		return false, err
+	}
+	return d.Device.Swap(p)
 }
 
 func (d *Faulty) Unload(source string) error {

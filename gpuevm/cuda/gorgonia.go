@@ -4,6 +4,14 @@ package cuda
 
 /*
 #include <cuda.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void link_options(CUjit_option* options, void** values, unsigned registers, char* log, size_t size) {
+	options[0] = CU_JIT_MAX_REGISTERS, values[0] = (void*)(size_t)registers;
+	options[1] = CU_JIT_ERROR_LOG_BUFFER, values[1] = log;
+	options[2] = CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, values[2] = (void*)size;
+}
 
 static CUresult launch(CUfunction f, unsigned grid, unsigned block, CUstream s, void* args) {
 	void* params[1] = {args};
@@ -13,6 +21,7 @@ static CUresult launch(CUfunction f, unsigned grid, unsigned block, CUstream s, 
 import "C"
 
 import (
+	"bytes"
 	"errors"
 	"reflect"
 	"sync"
@@ -204,6 +213,47 @@ func (gorgonia) load(image []byte) (handle, error) {
 		call.log = goString(&log[0])
 	}
 	return number(m), err
+}
+
+// link: the linker keeps the addresses of options and log, which are C's for that.
+func (gorgonia) link(parts []part, registers int) (cubin []byte, err error) {
+	const size = 8192
+	log := (*C.char)(C.calloc(1, size))
+	defer C.free(unsafe.Pointer(log))
+	var state C.CUlinkState
+	options, values := (*C.CUjit_option)(C.malloc(3*4)), (*unsafe.Pointer)(C.malloc(3*8))
+	defer C.free(unsafe.Pointer(options))
+	defer C.free(unsafe.Pointer(values))
+	C.link_options(options, values, C.uint(registers), log, size)
+	if err := result("cuLinkCreate", C.cuLinkCreate(3, options, values, &state)); err != nil {
+		return nil, err
+	}
+	cubin, err = linkIn(state, parts)
+	err = errors.Join(err, result("cuLinkDestroy", C.cuLinkDestroy(state)))
+	var call *callError
+	if errors.As(err, &call) {
+		call.log = C.GoStringN(log, C.int(C.strnlen(log, size)))
+	}
+	return cubin, err
+}
+
+func linkIn(state C.CUlinkState, parts []part) ([]byte, error) {
+	for _, p := range parts {
+		kind, code := C.CUjitInputType(C.CU_JIT_INPUT_CUBIN), p.code
+		if p.isPTX() {
+			kind, code = C.CU_JIT_INPUT_PTX, append(bytes.Clone(code), 0)
+		}
+		if err := result("cuLinkAddData", C.cuLinkAddData(state, kind, unsafe.Pointer(&code[0]), C.size_t(len(code)),
+			(*C.char)(unsafe.Pointer(cString(p.name))), 0, nil, nil)); err != nil {
+			return nil, err
+		}
+	}
+	var at unsafe.Pointer
+	var size C.size_t
+	if err := result("cuLinkComplete", C.cuLinkComplete(state, &at, &size)); err != nil {
+		return nil, err
+	}
+	return C.GoBytes(at, C.int(size)), nil
 }
 
 func (gorgonia) unload(m handle) error {

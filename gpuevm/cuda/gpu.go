@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -21,6 +22,10 @@ type gpu struct {
 	context handle
 	facts   facts
 	images  func(source, text string, f facts) []image
+	objects func(in *cache, base, source, text string, f facts) (code []byte, cached bool, err error)
+	stack   func(image []byte) (uint64, error)
+	kernels *cache
+	codes   atomic.Pointer[cache] // of Compile
 
 	use     sync.RWMutex // held for reading by calls, for writing by Close
 	closed  bool
@@ -38,17 +43,19 @@ type gpu struct {
 // oldest is the driver that knows the PTX that we embed.
 const oldest, oldestText = 11080, "11.8 (driver 520)"
 
-func openGPU(start time.Time, drv driver, index int, images func(string, string, facts) []image) (*gpu, error) {
+func openGPU(start time.Time, drv driver, index int) (*gpu, error) {
 	f, err := usable(drv, index)
 	if err != nil {
 		return nil, err
 	}
 	g := &gpu{
-		drv: drv, index: index, facts: f, images: images,
+		drv: drv, index: index, facts: f, images: images, objects: relocatable, stack: stackOf,
+		kernels: newCache(CacheOptions{}),
 		modules: make(map[string]*gpuModule),
 		memory:  make(map[Ptr]bool), pinned: make(map[unsafe.Pointer]bool),
 		info: describe(drv, f),
 	}
+	g.codes.Store(g.kernels)
 	if g.context, err = drv.retain(index); err != nil {
 		return nil, fmt.Errorf("%w: cuda:%d, %s: %w", ErrNoDevice, index, f.name, err)
 	}
@@ -219,6 +226,8 @@ func (g *gpu) Close() error {
 		return nil
 	}
 	g.closed = true
+	g.kernels.close()
+	g.codes.Load().close()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if g.lost != nil {
@@ -232,8 +241,9 @@ func (g *gpu) Close() error {
 	for _, s := range append(g.streams, g.zeroing) {
 		err = errors.Join(err, s.close(g.drv))
 	}
-	for _, m := range g.modules {
-		err = errors.Join(err, g.drv.unload(m.handle))
+	for source, m := range g.modules {
+		delete(g.modules, source)
+		err = errors.Join(err, g.unload(m))
 	}
 	// The context may have other holders in this process, so what is left in it is freed here.
 	for p := range g.memory {

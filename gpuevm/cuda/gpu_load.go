@@ -3,6 +3,8 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/gpuevm/gpuevm/kernels"
@@ -44,10 +46,7 @@ func embedded(source, target string) image {
 	return image{target, func() ([]byte, error) { return kernels.Image(source, target) }}
 }
 
-func (g *gpu) Load(source, text string, with ...string) error {
-	if len(with) > 0 {
-		return fmt.Errorf("%s: %w: a GPU's kernels are whole programs", source, ErrNoLinker)
-	}
+func (g *gpu) Load(source, text string) error {
 	return g.do(func() error {
 		g.loading.Lock()
 		defer g.loading.Unlock()
@@ -62,11 +61,16 @@ func (g *gpu) Unload(source string) error {
 		defer g.loading.Unlock()
 		m := g.modules[source]
 		delete(g.modules, source)
-		if m == nil {
-			return nil
-		}
-		return g.drv.unload(m.handle)
+		return g.unload(m)
 	})
+}
+
+// unload lets go of a module, unless another source is in it too.
+func (g *gpu) unload(m *gpuModule) error {
+	if m == nil || slices.Contains(slices.Collect(maps.Values(g.modules)), m) {
+		return nil
+	}
+	return g.drv.unload(m.handle)
 }
 
 func (g *gpu) Lanes(source, kernel string) (lanes int, err error) {
@@ -101,10 +105,7 @@ func (g *gpu) load(source, text string) (*gpuModule, error) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.info.Loaded = append(g.info.Loaded, Loaded{Source: source, From: image.from, Took: time.Since(start)})
-		if old != nil {
-			return m, g.drv.unload(old.handle)
-		}
-		return m, nil
+		return m, g.unload(old)
 	}
 	return nil, fmt.Errorf("load %s: %w", source, errors.Join(reasons...))
 }

@@ -21,6 +21,7 @@ import (
 type host struct {
 	info     Info
 	compiler *compiler
+	codes    atomic.Pointer[cache] // of what is linked with kernels
 
 	// use is held for reading by calls, for writing by what ends them: Close.
 	use     sync.RWMutex
@@ -66,6 +67,7 @@ func OpenHost() (Device, error) {
 	if gpuShaped() {
 		h.info.Lanes, h.info.Warp = 128, 32
 	}
+	h.codes.Store(c.kernels)
 	h.info.Startup = time.Since(start)
 	return h, nil
 }
@@ -309,6 +311,8 @@ func (h *host) Close() error {
 	for _, m := range h.modules {
 		_ = purego.Dlclose(m.library)
 	}
+	h.compiler.kernels.close()
+	h.codes.Load().close()
 	h.blocks, h.modules = nil, nil
 	return nil
 }

@@ -29,7 +29,7 @@ var librarySymbols = strings.Fields(`
 	cuMemAlloc_v2 cuMemFree_v2 cuMemHostAlloc cuMemFreeHost cuMemcpyHtoDAsync_v2
 	cuMemcpyDtoHAsync_v2 cuMemsetD8Async cuStreamCreate cuStreamDestroy_v2
 	cuStreamSynchronize cuEventCreate cuEventDestroy_v2 cuEventRecord cuEventElapsedTime
-	cuModuleLoadDataEx cuModuleUnload cuModuleGetFunction cuFuncGetAttribute
+	cuLinkCreate_v2 cuLinkAddData_v2 cuLinkComplete cuLinkDestroy cuModuleLoadDataEx cuModuleUnload cuModuleGetFunction cuFuncGetAttribute
 	cuOccupancyMaxActiveBlocksPerMultiprocessor cuLaunchKernel`)
 
 var errNoLibrary = errors.New("no NVIDIA driver (its library libcuda.so.1 is not there)")

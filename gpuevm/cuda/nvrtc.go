@@ -111,11 +111,11 @@ func Compile(source, text, target string, options ...string) ([]byte, error) {
 }
 
 // compileFor compiles for a GPU: to its machine code, or, if NVRTC is older than it, to PTX.
-func compileFor(source, text string, capability int) ([]byte, error) {
-	code, err := Compile(source, text, fmt.Sprintf("sm_%d", capability))
+func compileFor(source, text string, capability int, options ...string) ([]byte, error) {
+	code, err := Compile(source, text, fmt.Sprintf("sm_%d", capability), options...)
 	var bad *nvrtcError
 	if errors.As(err, &bad) && bad.code == nvrtcInvalidOption {
-		return Compile(source, text, "compute_80")
+		return Compile(source, text, "compute_80", options...)
 	}
 	return code, err
 }

@@ -38,7 +38,7 @@ func OpenDriver(index int) (Device, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
-	g, err := openGPU(start, drv, index, images)
+	g, err := openGPU(start, drv, index)
 	if err != nil {
 		return nil, explain(err)
 	}

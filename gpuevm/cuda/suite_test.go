@@ -19,7 +19,7 @@ func testDevice(t *testing.T, open func(testing.TB) cuda.Device) {
 	for name, test := range map[string]func(*testing.T, cuda.Device){
 		"info": testInfo, "memory": testMemory, "wrong addresses": testWrongAddresses, "large": testLarge,
 		"lanes": testLanes, "order": testOrder, "streams": testStreams, "concurrent": testConcurrent,
-		"time": testTime, "errors": testErrors, "text": testText, "close": testClose,
+		"time": testTime, "errors": testErrors, "text": testText, "link": testLink, "close": testClose,
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := runtime.NumGoroutine()

@@ -60,22 +60,43 @@ func TestCompiledSpeed(t *testing.T) {
 	if os.Getenv("GPUEVM_SPEED") == "" {
 		t.Skip("GPUEVM_SPEED is not set")
 	}
-	speed(t, "erc20", func() (*gpuevm.BlockEnv, []gpuevm.Tx, *statedb.Mem) { return erc20(t, 2000) })
+	speeds(t, openHost, 2000, 16)
+}
+
+// TestGPUCompiledSpeed does so on a GPU, which wants many more transactions.
+func TestGPUCompiledSpeed(t *testing.T) {
+	if os.Getenv("GPUEVM_SPEED") == "" {
+		t.Skip("GPUEVM_SPEED is not set")
+	}
+	speeds(t, device.OpenGPU, 20_000, 20_000)
+}
+
+type opener = func(testing.TB, device.Options) *device.Engine
+
+func speeds(t *testing.T, open opener, transfers, calls int) {
+	speed(t, open, "erc20", func() (*gpuevm.BlockEnv, []gpuevm.Tx, *statedb.Mem) { return erc20(t, transfers) })
 	for name, text := range loops {
-		speed(t, name, func() (*gpuevm.BlockEnv, []gpuevm.Tx, *statedb.Mem) { return loop(t, text, 16) })
+		speed(t, open, name, func() (*gpuevm.BlockEnv, []gpuevm.Tx, *statedb.Mem) { return loop(t, text, calls) })
 	}
 }
 
-func speed(t *testing.T, name string, make func() (*gpuevm.BlockEnv, []gpuevm.Tx, *statedb.Mem)) {
+func speed(t *testing.T, open opener, name string, make func() (*gpuevm.BlockEnv, []gpuevm.Tx, *statedb.Mem)) {
 	compiled := device.Compile{Mode: device.CompileAlways, Wait: true}
 	inOrder := compiled
 	inOrder.Order = compiler.Program
 	env, txs, mem := make()
 	var engines []*device.Engine
 	for _, c := range []device.Compile{{}, compiled, inOrder} {
-		engines = append(engines, openHost(t, device.Options{SpotCheck: -1, Compile: c}))
+		engines = append(engines, open(t, device.Options{SpotCheck: -1, Compile: c}))
 	}
 	took := [3][]time.Duration{}
+	defer func() {
+		for i, e := range engines {
+			if s := e.Stats(); (s.Compiled > 0) != (i > 0) || s.NotCompiled > 0 || s.Faults > 0 {
+				t.Errorf("%s: engine %d has %d codes compiled, %d failed, %d faults", name, i, s.Compiled, s.NotCompiled, s.Faults)
+			}
+		}
+	}()
 	for round := range 30 {
 		for i, e := range engines {
 			before := e.Stats().KernelTime

@@ -22,11 +22,28 @@ func TestCompiledWorkloads(t *testing.T) {
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			runWorkload(t, name, func(tb testing.TB, o device.Options) *device.Engine {
-				o.Compile = device.Compile{Mode: device.CompileAlways, Wait: true}
-				return device.OpenHost(tb, o)
-			})
+			runWorkload(t, name, compiledOn(device.OpenHost, name))
 		})
+	}
+}
+
+// TestGPUCompiledWorkloads does so on a GPU.
+func TestGPUCompiledWorkloads(t *testing.T) {
+	for _, name := range workload.Names() {
+		t.Run(name, func(t *testing.T) { runWorkload(t, name, compiledOn(device.OpenGPU, name)) })
+	}
+}
+
+func compiledOn(open opener, workload string) opener {
+	return func(tb testing.TB, o device.Options) *device.Engine {
+		o.Compile = device.Compile{Mode: device.CompileAlways, Wait: true, Workers: 2}
+		e := open(tb, o)
+		tb.Cleanup(func() {
+			if s := e.Stats(); (s.Compiled == 0) != (workload == "transfer") || s.NotCompiled > 0 || s.Faults > 0 {
+				tb.Errorf("%d codes compiled, %d failed, %d faults", s.Compiled, s.NotCompiled, s.Faults)
+			}
+		})
+		return e
 	}
 }
 
@@ -43,11 +60,8 @@ func TestCompiledBlocks(t *testing.T) {
 // linkless is a device that can't link texts.
 type linkless struct{ cuda.Device }
 
-func (d linkless) Load(source, text string, with ...string) error {
-	if len(with) > 0 {
-		return cuda.ErrNoLinker
-	}
-	return d.Device.Load(source, text)
+func (d linkless) Compile(base, source, text string) (*cuda.Object, error) {
+	return nil, cuda.ErrNoLinker
 }
 
 // TestNotCompiled: what can't be compiled is interpreted, and counted by why.

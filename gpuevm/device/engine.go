@@ -74,6 +74,7 @@ func (o *Options) fill(info *cuda.Info) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	o.Compile.log = o.Log
 }
 
 // Engine executes transactions on a device. It is safe for concurrent use: packing and

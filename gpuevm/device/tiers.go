@@ -1,11 +1,10 @@
 package device
 
 import (
-	"context"
 	"errors"
-	"fmt"
+	"log/slog"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/gpuevm/gpuevm/gpuevm/compiler"
@@ -38,8 +37,17 @@ type Compile struct {
 	Unit int
 	// Text is the limit of a code's text in CUDA C. Default: compiler.DefaultText.
 	Text int
+	// Dir is the folder where compiled code is kept on disk, as gpuevm/cuda's CacheOptions.Dir:
+	// empty is gpuevm in the user's cache directory. What went into it (code, fork, compilers,
+	// architecture) is its key. A folder that can't be used is a warning: codes are then
+	// compiled again by each process.
+	Dir string
+	// DirBytes is how much is kept there. Default: 1 GiB.
+	DirBytes int64
 	// Order is that of operations. Default: compiler.Parallel.
 	Order compiler.Order
+
+	log *slog.Logger // the engine's
 }
 
 func (c *Compile) fill() {
@@ -75,12 +83,6 @@ const (
 	refused // ineligible, or failed: it stays with the interpreter
 )
 
-// unit is a translation unit: some codes that are compiled together.
-type unit struct {
-	source string
-	keys   []codeKey
-}
-
 // tiers compiles codes in the background. All methods may be called on nil, which compiles
 // nothing.
 type tiers struct {
@@ -88,21 +90,27 @@ type tiers struct {
 	options *Compile
 	count   *counters
 
-	mu       sync.Mutex
-	idle     *sync.Cond // nothing waits and nothing is under way, or closed
-	codes    map[codeKey]*tier
-	queue    []codeKey
-	workers  int
-	units    int
-	finished []unit
-	closed   bool
+	mu      sync.Mutex
+	idle    *sync.Cond // nothing waits and nothing is under way, or closed
+	codes   map[codeKey]*tier
+	queue   []codeKey
+	workers int
+	closed  bool
+	linker
 }
 
-// newTiers is nil where nothing is to be compiled, or the device can't link it.
+// newTiers is nil where nothing is to be compiled, or can be.
 func newTiers(dev cuda.Device, o *Compile, count *counters) *tiers {
-	if o.Mode == CompileNever || dev.Info().Kind != "host" {
+	if o.Mode == CompileNever {
 		return nil
 	}
+	if dev.Info().Kind == "cuda" {
+		if _, err := cuda.CompilerVersion(); err != nil {
+			o.log.Warn("codes are not compiled for this GPU: the interpreter runs them", "why", err)
+			return nil
+		}
+	}
+	dev.Keep(cuda.CacheOptions{Dir: o.Dir, Bytes: o.DirBytes, Log: o.log})
 	t := &tiers{dev: dev, options: o, count: count, codes: make(map[codeKey]*tier)}
 	t.idle = sync.NewCond(&t.mu)
 	return t
@@ -144,63 +152,28 @@ func (t *tiers) start() {
 	}
 }
 
+// work compiles what waits, and sees to it that it is linked.
 func (t *tiers) work() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for len(t.queue) > 0 && !t.closed {
 		n := min(t.options.Unit, len(t.queue))
-		u := unit{keys: append([]codeKey(nil), t.queue[:n]...)}
+		u := &unit{keys: slices.Clone(t.queue[:n])}
 		t.queue = t.queue[n:]
-		u.source = fmt.Sprintf("compiled-%d.cu", t.units)
-		t.units++
 		codes := make([][]byte, n)
 		for i, k := range u.keys {
 			codes[i] = t.codes[k].code
 		}
 		t.mu.Unlock()
-		t.compile(&u, codes)
+		t.compile(u, codes)
 		t.mu.Lock()
-		if len(u.keys) > 0 {
-			t.finished = append(t.finished, u)
+		if u.object != nil {
+			t.add(u)
 		}
 	}
+	t.link()
 	t.workers--
 	t.idle.Broadcast()
-}
-
-// compile makes a unit and loads it. What can't be compiled is refused; the rest stays in it.
-func (t *tiers) compile(u *unit, codes [][]byte) {
-	start := time.Now()
-	defer func() { t.count.compiling.Add(int64(time.Since(start))) }()
-	var names, functions []string
-	var keys []codeKey
-	for i, k := range u.keys {
-		name := fmt.Sprintf("contract%d", len(names))
-		text, err := emit(codes[i], name, k.revision, t.options)
-		if err != nil {
-			t.refuse(k, err)
-			continue
-		}
-		names, functions, keys = append(names, name), append(functions, text), append(keys, k)
-	}
-	u.keys = keys
-	if len(names) == 0 {
-		return
-	}
-	if err := t.dev.Load(u.source, compiler.SourceOf(names, functions), "run.cu"); err != nil {
-		for _, k := range keys {
-			t.refuse(k, err)
-		}
-		u.keys = nil
-	}
-}
-
-func emit(code []byte, name string, r opcode.Revision, o *Compile) (string, error) {
-	f, err := compiler.Compile(code, compiler.Options{Revision: r, Order: o.Order})
-	if err != nil {
-		return "", err
-	}
-	return f.Emit(name, o.Text)
 }
 
 // refuse leaves a code with the interpreter for good.
@@ -216,23 +189,6 @@ func (t *tiers) refuse(k codeKey, err error) {
 	t.codes[k].stage, t.codes[k].code = refused, nil
 }
 
-// take returns the units that are finished; where batches wait, when all are.
-func (t *tiers) take(ctx context.Context) []unit {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.start()
-	if t.options.Wait {
-		stop := context.AfterFunc(ctx, func() { t.mu.Lock(); t.idle.Broadcast(); t.mu.Unlock() })
-		defer stop()
-		for t.workers > 0 && ctx.Err() == nil && !t.closed {
-			t.idle.Wait()
-		}
-	}
-	units := t.finished
-	t.finished = nil
-	return units
-}
-
 func (t *tiers) close() {
 	if t == nil {
 		return
@@ -241,33 +197,6 @@ func (t *tiers) close() {
 	defer t.mu.Unlock()
 	t.closed = true
 	t.idle.Broadcast()
-}
-
-// swapIn lets codes that have been compiled run so from the next launch on.
-func (m *machine) swapIn(ctx context.Context) error {
-	if m.tiers == nil {
-		return nil
-	}
-	for _, u := range m.tiers.take(ctx) {
-		m.bus.room(&m.functions, 8*len(u.keys))
-		launch(m.bus, u.source, "list_functions", 1, &listArgs{count: uint32(len(u.keys)), functions: m.functions.at})
-		list := make([]uint64, len(u.keys))
-		m.bus.download(bytesOfSlice(list), m.functions.at)
-		if err := m.bus.sync(); err != nil {
-			return err
-		}
-		m.tiers.mu.Lock()
-		for i, k := range u.keys {
-			c := m.tiers.codes[k]
-			c.stage, c.function, c.code = ready, list[i], nil
-			if k.revision == m.table.codes.revision {
-				m.table.codes.setCompiled(k.hash, &c.function)
-			}
-		}
-		m.tiers.mu.Unlock()
-		m.count.compiled.Add(int64(len(u.keys)))
-	}
-	return m.bus.sync()
 }
 
 // promote asks for the codes that have run often.

@@ -42,7 +42,17 @@ func TestCompiledHost(t *testing.T) {
 			t.Setenv(name, few)
 		}
 	}
-	e := open(t, Options{SpotCheck: -1, Compile: Compile{Mode: CompileAuto, After: math.MaxInt, Wait: true, Unit: 100, Workers: 2}})
+	compiledSuite(t, open(t, Options{SpotCheck: -1, Compile: Compile{Mode: CompileAuto, After: math.MaxInt, Wait: true, Unit: 100, Workers: 2}}))
+}
+
+// TestGPUCompiled is the same on a GPU, with fewer state tests.
+func TestGPUCompiled(t *testing.T) {
+	t.Setenv("GPUEVM_WORLDS", "2")
+	t.Setenv("GPUEVM_STATETESTS", "200")
+	compiledSuite(t, openGPU(t, Options{SpotCheck: -1, Compile: Compile{Mode: CompileAuto, After: math.MaxInt, Wait: true, Unit: 10, Workers: 8}}))
+}
+
+func compiledSuite(t *testing.T, e *Engine) {
 	t.Run("interpreted", func(t *testing.T) { enginetest.Run(t, e) })
 	compileSeen(t, e, func(k codeKey) bool { return k.hash[31]&1 == 1 })
 	t.Run("half", func(t *testing.T) { enginetest.Run(t, e) })

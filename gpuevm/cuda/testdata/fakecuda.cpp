@@ -14,8 +14,10 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 typedef int Result;
 typedef unsigned long long Address;
@@ -206,23 +208,68 @@ API Result cuEventElapsedTime(float* ms, Event* a, Event* b) {
   return 0;
 }
 
-static Result load(void** module, const char* image) {
-  if (strncmp(image, "/", 1)) return 218;
-  *module = dlopen(image, RTLD_NOW | RTLD_LOCAL);
-  if (*module) live++;
-  return *module ? 0 : 218;
+// A module is its image's shared objects, as the linker lists them.
+struct Module { std::vector<void*> libraries; };
+static void close(Module* m) {
+  for (void* l : m->libraries) dlclose(l);
+  delete m;
 }
-API Result cuModuleLoadDataEx(void** module, const char* image, unsigned n, int* options, void** values) {
+static Result load(Module** module, const char* image) {
+  auto m = new Module;
+  std::istringstream paths(image);
+  for (std::string path; std::getline(paths, path);) {
+    void* l = path[0] == '/' ? dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
+    if (!l) {
+      close(m);
+      return 218;
+    }
+    m->libraries.push_back(l);
+  }
+  if (m->libraries.empty()) return close(m), 218;
+  live++;
+  *module = m;
+  return 0;
+}
+API Result cuModuleLoadDataEx(Module** module, const char* image, unsigned n, int* options, void** values) {
   ENTER();
   Result r = load(module, image);
   for (unsigned i = 0; r && i < n; i++)
     if (options[i] == 5) strcpy((char*)values[i], "ptxas: the fake's log\n");
   return r;
 }
-API Result cuModuleUnload(void* module) { ENTER(); live--; dlclose(module); return 0; }
-API Result cuModuleGetFunction(Function** f, void* module, const char* name) {
+API Result cuModuleUnload(Module* module) { ENTER(); live--; close(module); return 0; }
+
+// The linker: its options are kept by their addresses until it is destroyed, and what it made is
+// gone then.
+struct Link { std::string image; char* log; };
+API Result cuLinkCreate_v2(unsigned n, int* options, void** values, Link** link) {
   ENTER();
-  Kernel k = (Kernel)dlsym(module, name);
+  if (n != 3 || options[0] != 0 || (size_t)values[0] != 128 || options[1] != 5 || options[2] != 6) return INVALID_VALUE;
+  live++;
+  *link = new Link{"", (char*)values[1]};
+  return 0;
+}
+API Result cuLinkAddData_v2(Link* link, int kind, const char* data, size_t size, const char* name, unsigned, int*, void**) {
+  ENTER();
+  if (kind != (data[size - 1] == 0) || data[0] != '/') { // PTX alone ends with a zero
+    strcpy(link->log, "nvlink: the fake's log\n");
+    return 218;
+  }
+  link->image += std::string(data, size - kind) + "\n";
+  return 0;
+}
+API Result cuLinkComplete(Link* link, const void** cubin, size_t* size) {
+  ENTER();
+  *cubin = link->image.data(), *size = link->image.size();
+  return 0;
+}
+API Result cuLinkDestroy(Link* link) { ENTER(); live--; memset(&link->image[0], 'x', link->image.size()); delete link; return 0; }
+
+API Result cuModuleGetFunction(Function** f, Module* module, const char* name) {
+  ENTER();
+  Kernel k = nullptr;
+  for (void* l : module->libraries)
+    if (!k) k = (Kernel)dlsym(l, name);
   if (!k) return NOT_FOUND;
   *f = new Function{k}; // as long as the process, like the driver's belong to their module
   return 0;
