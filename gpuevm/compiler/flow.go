@@ -72,21 +72,30 @@ type flow struct {
 }
 
 // analyse tries to tell apart what it can, and less where that makes a contract many times
-// as large as its code: every block is text that someone has to compile.
+// as large as its code: every block is text that someone has to compile. What is told apart
+// last is heights: a block that is not there at a height is a frame's end in compiled code.
 func analyse(p *program, l Limits) (*flow, *Ineligible) {
-	f, err := analyseOnce(p, l)
-	enough := l.PerKB * (len(p.code) + 4096) / 1024
-	for _, coarser := range []func(){
-		func() { l.Shapes, l.Edges = 2, l.Edges/10 },
-		func() { l.Heights, l.Edges = 4, 0 },
+	try := l
+	try.Blocks = min(l.Blocks, l.PerKB*(len(p.code)+4096)/1024)
+	try.Steps = l.Steps / 16
+	for _, to := range []struct{ heights, shapes, edges int }{
+		{l.Heights, l.Shapes, l.Edges},
+		{l.Heights, l.Shapes / 4, l.Edges},
+		{l.Heights, l.Shapes / 16, l.Edges},
+		{l.Heights / 2, l.Shapes / 8, l.Edges},
+		{l.Heights / 2, l.Shapes / 16, l.Edges},
+		{l.Heights / 3, l.Shapes / 16, l.Edges},
+		{l.Heights / 5, l.Shapes / 8, l.Edges},
+		{l.Heights / 5, 2, l.Edges / 10},
+		{l.Heights / 8, 2, l.Edges / 10},
 	} {
-		if err == nil && len(f.order) <= enough {
-			break
+		try.Heights, try.Shapes, try.Edges = to.heights, to.shapes, to.edges
+		if f, err := analyseOnce(p, try); err == nil && f.size() <= l.Size {
+			return f, nil
 		}
-		coarser()
-		f, err = analyseOnce(p, l)
 	}
-	return f, err
+	l.Heights, l.Shapes, l.Edges = 4, 2, 0
+	return analyseOnce(p, l)
 }
 
 func analyseOnce(p *program, l Limits) (*flow, *Ineligible) {
@@ -103,6 +112,15 @@ func analyseOnce(p *program, l Limits) (*flow, *Ineligible) {
 		f.settle()
 	}
 	return f, f.err
+}
+
+// size is about a tenth of the text that a contract becomes, in bytes: a block's text names
+// the words on its stack where it may leave, and an instruction is a line.
+func (f *flow) size() (size int) {
+	for _, n := range f.order {
+		size += len(n.in) + 6*int(n.last-n.inst+1)
+	}
+	return size
 }
 
 // unknown counts the jumps to unknown targets.
@@ -123,6 +141,9 @@ func (f *flow) settle() {
 		}
 		n.queued = false
 		f.walk(n)
+		if f.steps > f.limits.Steps && f.err == nil {
+			f.err = &Ineligible{"steps of the jump analysis", f.limits.Steps}
+		}
 	}
 }
 
@@ -162,6 +183,7 @@ func (f *flow) enter(at place, stack []*known) bool {
 		return f.open(at, stack)
 	}
 	changed := false
+	f.steps += 1 + len(stack)/8 // a jump that may go to many takes as long as many instructions
 	for i, k := range stack {
 		if n.in[i] == nil {
 			continue
@@ -227,10 +249,6 @@ func (f *flow) walk(n *node) {
 				return
 			}
 			f.step(i)
-		}
-		if f.steps > f.limits.Steps {
-			f.err = &Ineligible{"steps of the jump analysis", f.limits.Steps}
-			return
 		}
 		if i >= int32(len(f.insts)) || f.insts[i].op == jumpdest {
 			n.how, n.last = endFall, i
