@@ -67,6 +67,17 @@ type Verified struct {
 	Codes    int    `json:"codes,omitempty"` // an import does not count them
 	Nodes    int    `json:"nodes"`
 	States   int    `json:"states"` // roots compared
+	// Wrong is what is not right: of each kind how much, and the first. Where it is not empty,
+	// roots of older states were not compared.
+	Wrong []Wrong `json:"wrong,omitempty"`
+	Error string  `json:"error,omitempty"` // what ended it
+}
+
+// Wrong is something that is wrong with a store.
+type Wrong struct {
+	Kind  string `json:"kind"`
+	Count int    `json:"count"`
+	First string `json:"first"`
 }
 
 // Print prints a table.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/gpuevm/gpuevm/bench/report"
 	"github.com/gpuevm/gpuevm/statedb"
@@ -29,11 +30,16 @@ var dbVerify = &cli.Command{
 		return withDB(ctx, true, func(db *statedb.DB) error {
 			v := &verification{db: db, errs: ctx.App.ErrWriter}
 			v.DataDir = ctx.String("datadir")
-			if err := v.run(ctx.Context); err != nil {
-				return fmt.Errorf("%s: %w", v.DataDir, err)
+			err := v.run(ctx.Context)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", v.DataDir, err)
+				v.Error = err.Error()
 			}
 			if ctx.Bool("json") {
-				return writeIndented(ctx.App.Writer, &v.Verified)
+				return firstError(err, writeIndented(ctx.App.Writer, &v.Verified))
+			}
+			if err != nil {
+				return err
 			}
 			v.Verified.Print(ctx.App.Writer)
 			return nil
@@ -67,6 +73,9 @@ func (v *verification) recompute(ctx context.Context) error {
 	}
 	for _, p := range rep.Listed {
 		fmt.Fprintf(v.errs, "%s: %s\n", p.Kind, p.What)
+		if !slices.ContainsFunc(v.Wrong, func(w report.Wrong) bool { return w.Kind == string(p.Kind) }) {
+			v.Wrong = append(v.Wrong, report.Wrong{Kind: string(p.Kind), Count: rep.Problems[p.Kind], First: p.What})
+		}
 	}
 	v.Accounts, v.Slots, v.Codes, v.Nodes = rep.Accounts, rep.Slots, rep.Codes, rep.Nodes
 	return rep.Err()

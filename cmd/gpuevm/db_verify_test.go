@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/gpuevm/gpuevm/bench/report"
 	"github.com/gpuevm/gpuevm/gpuevm"
 	"github.com/gpuevm/gpuevm/statedb"
 	"github.com/gpuevm/gpuevm/statedb/store"
@@ -62,6 +63,11 @@ func TestDBVerifyFinds(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect(t, exitFailed, []string{dir, "corrupt", c.says}, "db", "verify", "--datadir", dir)
+		code, stdout, _ := invoke(t.Context(), "db", "verify", "--json", "--datadir", dir)
+		var told report.Verified
+		if err := json.Unmarshal([]byte(stdout), &told); err != nil || code != exitFailed || len(told.Wrong) == 0 || !strings.Contains(c.says, told.Wrong[0].Kind) || !strings.Contains(told.Error, "corrupt") {
+			t.Errorf("exit code %d, %v: %s", code, err, stdout)
+		}
 	}
 }
 
