@@ -68,6 +68,3 @@ func Relocatable(o CacheOptions, source, text string, capability int) ([]byte, b
 	defer c.close()
 	return relocatable(c, "", source, text, facts{major: capability / 10, minor: capability % 10})
 }
-
-// StackOf is what Link asks of a linked cubin.
-var StackOf = stackOf

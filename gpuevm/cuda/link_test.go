@@ -166,3 +166,18 @@ func TestRelocatable(t *testing.T) {
 		t.Errorf("for a GPU that NVRTC does not know: %.200s, %v", code, err)
 	}
 }
+
+// TestStackOfNonsense: what is no cubin is an error, whatever it is.
+func TestStackOfNonsense(t *testing.T) {
+	elf, err := os.ReadFile("/proc/self/exe") // of another kind, and whole
+	if err != nil {
+		t.Skip(err)
+	}
+	for what, image := range map[string][]byte{
+		"nothing": nil, "text": []byte("no image"), "a header": elf[:64], "half": elf[:len(elf)/2], "a program": elf,
+	} {
+		if n, err := cuda.StackOf(image); err == nil {
+			t.Errorf("%s: %d bytes of stack", what, n)
+		}
+	}
+}
