@@ -68,3 +68,11 @@ func Relocatable(o CacheOptions, source, text string, capability int) ([]byte, b
 	defer c.close()
 	return relocatable(c, "", source, text, facts{major: capability / 10, minor: capability % 10})
 }
+
+// SameModule says whether two sources are in one module of a GPU.
+func SameModule(dev Device, a, b string) bool {
+	g := dev.(*gpu)
+	g.loading.Lock()
+	defer g.loading.Unlock()
+	return g.modules[a] == g.modules[b]
+}

@@ -181,3 +181,18 @@ func TestStackOfNonsense(t *testing.T) {
 		}
 	}
 }
+
+// TestFakeLinkedBase: the base's kernel is then the one that is linked with the units.
+func TestFakeLinkedBase(t *testing.T) {
+	r := rig{t, openFake(t)}
+	defer r.Close()
+	runs(r) // on the module without them
+	p, err := program(r.Device, 1, 2)
+	r.ok(err)
+	_, err = r.Swap(p)
+	r.ok(err)
+	runs(r, 1, 2)
+	if !cuda.SameModule(r.Device, source, "unit1.cu") || !cuda.SameModule(r.Device, source, "unit2.cu") {
+		t.Error("the base is not that of the program")
+	}
+}
