@@ -112,3 +112,28 @@ func TestMoreImages(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestNoVariables: kernels have no variables of their own but constants. What is linked at run
+// time takes the place of another module, with which they would be lost (gpuevm/cuda, gpu_link.go).
+func TestNoVariables(t *testing.T) {
+	sources, err := fs.Glob(kernels.Sources, "*.cu*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range sources {
+		text, err := kernels.Sources.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, line := range strings.Split(string(text), "\n") {
+			for _, word := range []string{"__device__", "__constant__", "__managed__", "__shared__"} {
+				if strings.Contains(line, word) && name != "dialect.cuh" { // whose words for it are constant, or functions
+					t.Errorf("%s:%d: %s", name, n+1, line)
+				}
+			}
+		}
+	}
+	if dialect, _ := kernels.Sources.ReadFile("dialect.cuh"); !strings.Contains(string(dialect), "#define CONST_TABLE static __device__ const\n") {
+		t.Error("a CONST_TABLE is not constant")
+	}
+}

@@ -16,9 +16,9 @@ const (
 	versionAt = 20 // in an ELF header
 )
 
-// stackOf is the most bytes of stack that a kernel of a linked cubin needs, as the linker has
-// found it out.
-func stackOf(image []byte) (uint64, error) {
+// StackOf is the most bytes of stack that a kernel of a linked cubin needs, as the linker has
+// found it out. An error: it is no cubin of the kind that we know.
+func StackOf(image []byte) (uint64, error) {
 	image = bytes.Clone(image)
 	if len(image) > versionAt+4 {
 		binary.LittleEndian.PutUint32(image[versionAt:], uint32(elf.EV_CURRENT)) // NVIDIA's own there

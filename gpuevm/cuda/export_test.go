@@ -69,5 +69,10 @@ func Relocatable(o CacheOptions, source, text string, capability int) ([]byte, b
 	return relocatable(c, "", source, text, facts{major: capability / 10, minor: capability % 10})
 }
 
-// StackOf is what Link asks of a linked cubin.
-var StackOf = stackOf
+// SameModule says whether two sources are in one module of a GPU.
+func SameModule(dev Device, a, b string) bool {
+	g := dev.(*gpu)
+	g.loading.Lock()
+	defer g.loading.Unlock()
+	return g.modules[a] == g.modules[b]
+}

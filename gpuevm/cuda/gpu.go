@@ -49,7 +49,7 @@ func openGPU(start time.Time, drv driver, index int) (*gpu, error) {
 		return nil, err
 	}
 	g := &gpu{
-		drv: drv, index: index, facts: f, images: images, objects: relocatable, stack: stackOf,
+		drv: drv, index: index, facts: f, images: images, objects: relocatable, stack: StackOf,
 		kernels: newCache(CacheOptions{}),
 		modules: make(map[string]*gpuModule),
 		memory:  make(map[Ptr]bool), pinned: make(map[unsafe.Pointer]bool),

@@ -36,21 +36,26 @@ func (g *gpu) Keep(o CacheOptions) {
 	}
 }
 
-func (g *gpu) Compile(base, source, text string) (o *Object, err error) {
-	err = g.do(func() error {
-		start := time.Now()
-		code, cached, err := g.objects(g.codes.Load(), base, source, text, g.facts)
-		if err != nil {
-			return err
-		}
-		o = &Object{Source: source, From: "NVRTC", code: code}
-		if cached {
-			o.From = "cached"
-		}
-		g.note(source, o.From, start)
-		return nil
-	})
-	return o, err
+func (g *gpu) Compile(base, source, text string) (*Object, error) {
+	start := time.Now()
+	code, cached, err := g.object(g.codes.Load(), base, source, text)
+	if err != nil {
+		return nil, err
+	}
+	o := &Object{Source: source, From: "NVRTC", code: code}
+	if cached {
+		o.From = "cached"
+	}
+	g.note(source, o.From, start)
+	return o, nil
+}
+
+// object compiles, but not while it holds up Close, as a call of the driver does.
+func (g *gpu) object(in *cache, base, source, text string) (code []byte, cached bool, err error) {
+	if err := g.do(func() error { return nil }); err != nil {
+		return nil, false, err
+	}
+	return g.objects(in, base, source, text, g.facts)
 }
 
 func (g *gpu) note(source, from string, start time.Time) {
@@ -60,16 +65,16 @@ func (g *gpu) note(source, from string, start time.Time) {
 }
 
 func (g *gpu) Link(base string, objects []*Object) (p *Program, err error) {
+	start := time.Now()
+	code, _, err := g.object(g.kernels, base, base, "")
+	if err != nil {
+		return nil, err
+	}
+	parts := []part{{base, code}}
+	for _, o := range objects {
+		parts = append(parts, part{o.Source, o.code})
+	}
 	err = g.do(func() error {
-		start := time.Now()
-		code, _, err := g.objects(g.kernels, base, base, "", g.facts)
-		if err != nil {
-			return err
-		}
-		parts := []part{{base, code}}
-		for _, o := range objects {
-			parts = append(parts, part{o.Source, o.code})
-		}
 		image, err := g.drv.link(parts, kernels.LinkRegisters)
 		if err != nil {
 			return fmt.Errorf("link %s with %d objects: %w", base, len(objects), err)

@@ -166,3 +166,33 @@ func TestRelocatable(t *testing.T) {
 		t.Errorf("for a GPU that NVRTC does not know: %.200s, %v", code, err)
 	}
 }
+
+// TestStackOfNonsense: what is no cubin is an error, whatever it is.
+func TestStackOfNonsense(t *testing.T) {
+	elf, err := os.ReadFile("/proc/self/exe") // of another kind, and whole
+	if err != nil {
+		t.Skip(err)
+	}
+	for what, image := range map[string][]byte{
+		"nothing": nil, "text": []byte("no image"), "a header": elf[:64], "half": elf[:len(elf)/2], "a program": elf,
+	} {
+		if n, err := cuda.StackOf(image); err == nil {
+			t.Errorf("%s: %d bytes of stack", what, n)
+		}
+	}
+}
+
+// TestFakeLinkedBase: the base's kernel is then the one that is linked with the units.
+func TestFakeLinkedBase(t *testing.T) {
+	r := rig{t, openFake(t)}
+	defer r.Close()
+	runs(r) // on the module without them
+	p, err := program(r.Device, 1, 2)
+	r.ok(err)
+	_, err = r.Swap(p)
+	r.ok(err)
+	runs(r, 1, 2)
+	if !cuda.SameModule(r.Device, source, "unit1.cu") || !cuda.SameModule(r.Device, source, "unit2.cu") {
+		t.Error("the base is not that of the program")
+	}
+}

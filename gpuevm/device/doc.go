@@ -8,7 +8,7 @@
 //
 // The files: bus.go is what crosses the bus; check.go, pack.go and unpack.go turn
 // transactions into it and results out of it; analyse.go and codes.go bring codes over,
-// table.go state; scratch.go sizes what a lane works in; tiers.go has codes compiled;
-// batch.go is the way of one batch;
+// table.go state; scratch.go sizes what a lane works in; tiers.go has codes compiled
+// (tiers_compile.go) and linked (tiers_link.go); batch.go is the way of one batch;
 // engine.go puts them together and survives their faults.
 package device

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"slices"
 	"strings"
@@ -190,4 +191,39 @@ func TestLinkOneBad(t *testing.T) {
 	c := newContracts(t, dev, device.Compile{Mode: device.CompileAlways})
 	c.wants("five and a bad one", 5, 1, 0, 1, 2, 3, 4, 5)
 	c.wants("again", 5, 1, 0, 1, 2, 3, 4, 5)
+}
+
+// gpuKind is the host by the kind of a GPU.
+type gpuKind struct{ cuda.Device }
+
+func (d gpuKind) Info() cuda.Info {
+	info := d.Device.Info()
+	info.Kind = "cuda"
+	return info
+}
+
+// TestNoNVRTC: where NVRTC is missing a GPU's codes are interpreted, and one line says why.
+func TestNoNVRTC(t *testing.T) {
+	t.Setenv("NVRTC", "/no/libnvrtc.so")
+	if _, err := cuda.CompilerVersion(); err == nil {
+		t.Skip("NVRTC has been loaded before")
+	}
+	host, err := cuda.OpenHost()
+	if err != nil {
+		t.Skip(err)
+	}
+	var log strings.Builder
+	e, err := device.New(gpuKind{host}, device.Options{CPU: fallback.New(0), Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Compile: device.Compile{Mode: device.CompileAlways, Wait: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	env, txs, mem := loop(t, loops["keccak"], 2)
+	if _, err := e.Execute(context.Background(), env, txs, mem); err != nil || e.Stats().OnDevice != 2 || e.Stats().Compiled != 0 {
+		t.Error(err, e.Stats())
+	}
+	if strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), "NVRTC") {
+		t.Error(log.String())
+	}
 }

@@ -54,7 +54,11 @@ func run() error {
 		}
 		table = append(table, rows...)
 	}
-	text := report(table)
+	rows, err := linkable()
+	if err != nil {
+		return err
+	}
+	text := report(append(table, rows...))
 	fmt.Print(text)
 	if *only == "" {
 		files["resources.txt"] = []byte(text)
@@ -126,6 +130,30 @@ func build(source string, files map[string][]byte) (rows []row, err error) {
 	return rows, nil
 }
 
+// linkable says what the interpreter needs where it is compiled to be linked with compiled code
+// at run time. There is no image of it: see kernels.LinkOptions.
+func linkable() (table []row, err error) {
+	const source = "run.cu"
+	if *only != "" && *only != source {
+		return nil, nil
+	}
+	for _, target := range kernels.Targets {
+		if !strings.HasPrefix(target, "sm_") {
+			continue
+		}
+		ptx, err := cuda.Compile(source, "", strings.Replace(target, "sm_", "compute_", 1), kernels.LinkOptions...)
+		if err != nil {
+			return nil, err
+		}
+		_, rows, err := assemble(source+" to link", ptx, target, "-c", fmt.Sprintf("-maxrregcount=%d", kernels.LinkRegisters))
+		if err != nil {
+			return nil, err
+		}
+		table = append(table, rows...)
+	}
+	return table, nil
+}
+
 func pack(source string, image []byte) ([]byte, error) {
 	hash, err := kernels.ImageHash(source)
 	if err != nil {
@@ -134,8 +162,8 @@ func pack(source string, image []byte) ([]byte, error) {
 	return kernels.Pack(image, hash)
 }
 
-// assemble makes machine code of PTX.
-func assemble(source string, ptx []byte, target string) ([]byte, []row, error) {
+// assemble makes machine code of PTX, with more of ptxas's options.
+func assemble(source string, ptx []byte, target string, options ...string) ([]byte, []row, error) {
 	work, err := os.MkdirTemp("", "ptxas")
 	if err != nil {
 		return nil, nil, err
@@ -145,7 +173,7 @@ func assemble(source string, ptx []byte, target string) ([]byte, []row, error) {
 	if err := os.WriteFile(in, ptx, 0o644); err != nil {
 		return nil, nil, err
 	}
-	said, err := exec.Command(ptxas(), "-v", "-arch="+target, "-o", out, in).CombinedOutput()
+	said, err := exec.Command(ptxas(), append(options, "-v", "-arch="+target, "-o", out, in)...).CombinedOutput()
 	if err != nil {
 		return nil, nil, fmt.Errorf("ptxas %s: %w\n%s", source, err, said)
 	}

@@ -1,4 +1,4 @@
-package cuda_test
+package device_test
 
 import (
 	"cmp"
@@ -121,16 +121,15 @@ func TestJITLink(t *testing.T) {
 		t.Skip("no NVRTC, or NVJITLINK names no linker: ", err)
 	}
 	codes := workloadCodes(t)
-	codes = codes[:min(5, len(codes))]
-	for _, capability := range []int{80, 90} {
-		target := fmt.Sprintf("sm_%d", capability)
+	codes = codes[:min(4, len(codes))]
+	for _, target := range []string{"sm_80", "sm_90"} {
 		compile := func(source, text string) []byte {
 			start := time.Now()
-			code, cached, err := cuda.Relocatable(cuda.CacheOptions{}, source, text, capability)
+			code, err := cuda.Compile(source, text, target, kernels.LinkOptions...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Logf("%s %-16s text %7d bytes, machine code %7d, %5.1f s (cached: %v)", target, source, len(text), len(code), time.Since(start).Seconds(), cached)
+			t.Logf("%s %-9s text %7d bytes, machine code %7d, %5.1f s", target, source, len(text), len(code), time.Since(start).Seconds())
 			return code
 		}
 		check := func(what string, parts map[string][]byte) int {
