@@ -12,6 +12,7 @@ import (
 // jump without giving up on the contract:
 //
 //   - a target that is a constant, or a set of them that callers pushed: edges;
+//   - a target from memory: edges to what the code stores there, and for any other the interpreter;
 //   - a target nobody knows (a table in the code, a function pointer in storage): edges to
 //     all JUMPDESTs that no known path explains, since someone has to go there, and for any
 //     other target the interpreter. Edges to all JUMPDESTs would tell every block that its
@@ -66,6 +67,8 @@ type flow struct {
 	work    worklist
 	steps   int
 	edges   int
+	memory  map[uint64]*storedLabels
+	walked  *node
 	orphans []int32 // JUMPDESTs that no known path reaches, once they are asked for
 	stack   []*known
 	err     *Ineligible
@@ -99,7 +102,7 @@ func analyse(p *program, l Limits) (*flow, *Ineligible) {
 }
 
 func analyseOnce(p *program, l Limits) (*flow, *Ineligible) {
-	f := &flow{program: p, limits: l, nodes: map[place]*node{}, heights: map[int32]int{}, shapes: map[spot]int{}}
+	f := &flow{program: p, limits: l, nodes: map[place]*node{}, heights: map[int32]int{}, shapes: map[spot]int{}, memory: map[uint64]*storedLabels{}}
 	f.enter(place{}, nil)
 	f.settle()
 	if f.err == nil && f.unknown() > 0 {
@@ -234,6 +237,7 @@ func (f *flow) place(i int32, stack []*known) place {
 
 // walk runs a block and enters its successors.
 func (f *flow) walk(n *node) {
+	f.walked = n
 	f.stack = append(f.stack[:0], n.in...)
 	n.targets, n.next, n.open = n.targets[:0], n.next[:0], false
 	for i := n.inst; ; {
@@ -261,7 +265,7 @@ func (f *flow) walk(n *node) {
 // follow adds a successor: the instruction with the stack as it is. false: it leaves.
 func (f *flow) follow(list *[]place, i int32) bool {
 	for slot, k := range f.stack {
-		if k == made {
+		if k == made || k != nil && k.guess {
 			f.stack[slot] = nil
 		}
 	}
@@ -316,6 +320,7 @@ func (f *flow) jumpTo(n *node, to *known) {
 			n.open = true
 		}
 	default:
+		n.open = to.guess
 		for _, t := range to.targets {
 			if !f.follow(&n.targets, t) {
 				n.open = true
@@ -364,8 +369,13 @@ func (f *flow) compute(i int32, fact *opcode.Fact) {
 	switch op := f.insts[i].op; {
 	case op == 0x58: // PC
 		result = constant(uint256.NewInt(uint64(f.insts[i].pc)))
+		result.label = true // Vyper adds to it what makes a return address
 	case op == 0x38: // CODESIZE
 		result = constant(uint256.NewInt(uint64(len(f.code))))
+	case op == 0x51: // MLOAD
+		result = f.load(f.stack[n])
+	case op == 0x52: // MSTORE
+		f.store(f.stack[n], f.stack[n+1])
 	case fact.Pushes == 1 && fact.Pops > 0:
 		var args [7]*known
 		for j := range int(fact.Pops) {

@@ -12,7 +12,8 @@ import (
 type known struct {
 	constant *uint256.Int
 	targets  []int32 // instructions, in order
-	label    bool    // the constant is likely meant as a target
+	label    bool    // the constant is likely meant as a target, or to be part of one
+	guess    bool    // of targets: or any other word; only in the block that loaded it
 }
 
 // made is an unknown word that the block itself computed: not an argument whose callers
@@ -52,8 +53,8 @@ func (p *program) asTargets(k *known) []int32 {
 	if k.constant == nil {
 		return k.targets
 	}
-	if k.label {
-		return []int32{p.target(k.constant)}
+	if t := p.target(k.constant); k.label && t >= 0 {
+		return []int32{t}
 	}
 	return nil
 }
@@ -118,5 +119,5 @@ func (p *program) apply(op byte, args []*known) *known {
 		targets = append(targets, p.target(v))
 	}
 	slices.Sort(targets)
-	return &known{targets: slices.Compact(targets)}
+	return &known{targets: slices.Compact(targets), guess: args[set].guess}
 }
