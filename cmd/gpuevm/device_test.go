@@ -129,8 +129,10 @@ func TestDeviceFails(t *testing.T) {
 func TestCompiledReplay(t *testing.T) {
 	needHost(t)
 	file := filepath.Join(shareddata.Folder(t, "blocks"), "mainnet-3356896.json.gz")
-	expect(t, 0, []string{"equal: 1 of 1", "4 codes compiled in"},
-		"replay", "--device", "host", "--strict-gpu", "--compile", "auto", "--compile-after", "6", "--compile-wait", file)
+	expect(t, 0, []string{"equal: 1 of 1", "9 codes compiled in"},
+		"replay", "--device", "host", "--strict-gpu", "--compile", "always", "--compile-wait", file)
+	expect(t, 0, []string{"state root equal: yes", "1 codes compiled in"},
+		"run", "--workload", "erc20", "--txs", "40", "--blocks", "3", "--rounds", "1", "--device", "host", "--compile", "auto", "--compile-after", "20", "--compile-wait")
 	expect(t, exitFailed, []string{"--compile always: only a device runs compiled contracts: "},
 		"run", "--txs", "5", "--rounds", "1", "--device", "cuda:9999", "--compile", "always")
 }
