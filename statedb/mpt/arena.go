@@ -56,8 +56,8 @@ type Arena struct {
 	end     ref
 	workers []*worker // all there are, with their heaps
 
-	idle    sync.Pool // of workers: a hint, see hire
-	hashers sync.Pool
+	idle    shelf[worker] // a hint, see hire
+	hashers shelf[hashing]
 }
 
 // NewArena is an arena without nodes.
@@ -70,6 +70,9 @@ func NewArena(c Config) *Arena {
 		verify: c.Verify,
 		cores:  make(chan struct{}, max(c.Workers, 1)-1),
 		reads:  make(chan struct{}, max(c.Readers, 1)-1),
+
+		idle:    newShelf[worker](),
+		hashers: newShelf[hashing](),
 	}
 }
 

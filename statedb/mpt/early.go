@@ -78,7 +78,7 @@ func (t *Trie) hashEarly(known []common.Hash, floor int) {
 	g.point = commitPoint{floor, anew}
 	g.visit(job{node: t.root}, known, work)
 	g.flush()
-	t.arena.hashers.Put(g)
+	t.arena.hashers.put(g)
 	// What is left has a known key below it, each another one, or is above the floor.
 	t.waiting = t.work()
 	if floor < 8 {

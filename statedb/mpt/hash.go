@@ -111,11 +111,11 @@ func (a *Arena) hashTries(tries []*Trie) {
 	for i, t := range tries {
 		t.hash, t.stale, t.pending, t.waiting = common.Hash(g.tops[i].slot), false, 0, 0
 	}
-	a.hashers.Put(g)
+	a.hashers.put(g)
 }
 
 func (a *Arena) gather(tops int) *hashing {
-	g, _ := a.hashers.Get().(*hashing)
+	g := a.hashers.take()
 	if g == nil {
 		g = &hashing{arena: a}
 	}
@@ -219,7 +219,7 @@ func (g *hashing) fork(j *job, known []common.Hash, work int) (height int) {
 			o.visit(child, part, share)
 			o.flush()
 			tops[n] = o.tops[0]
-			g.arena.hashers.Put(o)
+			g.arena.hashers.put(o)
 			<-g.arena.cores
 		}()
 	}

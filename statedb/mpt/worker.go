@@ -28,9 +28,9 @@ type worker struct {
 // hire finds an idle worker, or makes one. Workers have free memory of the arena, so that
 // none may get lost; but a list of the idle ones would be one more thing that all cores
 // write for every small trie. Who has its busy flag has the worker; Arena.idle, which
-// forgets some, only says where to look first: at one that this core had last.
+// forgets some, only says where to look first.
 func (a *Arena) hire(t *Trie) *worker {
-	w, _ := a.idle.Get().(*worker)
+	w := a.idle.take()
 	if w == nil || !w.busy.CompareAndSwap(false, true) {
 		w = a.anyIdle()
 	}
@@ -73,7 +73,7 @@ func (w *worker) rest() {
 	w.list, w.warmed = nil, false // holds on to the caller's values
 	w.grown, w.gone, w.t = 0, w.gone[:0], nil
 	w.busy.Store(false)
-	w.idle.Put(w)
+	w.idle.put(w)
 }
 
 // from is how this worker asks a source.

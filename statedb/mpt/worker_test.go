@@ -4,13 +4,15 @@ import (
 	"math/rand"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 )
 
-// Many goroutines use tries of one arena, while the garbage collector makes the pool
-// forget idle workers: no worker has two users, none is lost, and the books are right.
+// Many goroutines use tries of one arena, while the garbage collector runs and
+// more workers are idle than the shelf has places for: no worker has two users, none is lost, and the books are right.
 func TestArenaShared(t *testing.T) {
 	const goroutines, each, rounds = 8, 12, 15
 	a := NewArena(Config{Workers: 4, Readers: 4})
@@ -83,15 +85,35 @@ func block(tr *Trie, batch []Item, content map[common.Hash][]byte) error {
 	return tr.HashEarly(keysOf(batch[:len(batch)/2]), 10)
 }
 
-// What the pool forgets is found again: a worker has memory of the arena.
+// What the shelf forgets is found again: a worker has memory of the arena.
 func TestNoWorkerIsLost(t *testing.T) {
 	w := newWorld(t, Config{})
 	for range 20 {
 		w.update(styles[0].batch(rand.New(rand.NewSource(1)), 10))
-		runtime.GC()
-		runtime.GC()
+		for w.arena.idle.take() != nil {
+		}
 	}
 	if n := len(w.arena.workers); n != 1 {
 		t.Errorf("%d workers for one user", n)
 	}
+}
+
+// An arena that nobody uses any more is garbage at once: with those that the runtime kept
+// until the collection after, a program of many small arenas ran out of memory.
+func TestArenaIsGarbage(t *testing.T) {
+	var gone atomic.Int32
+	const arenas = 5
+	for i := range arenas {
+		w := newWorld(t, Config{Workers: 2})
+		w.update(styles[0].batch(rand.New(rand.NewSource(int64(i))), 2000))
+		runtime.AddCleanup(w.arena, func(int) { gone.Add(1) }, 0)
+	}
+	runtime.GC() // one: at the second a pool would let go, too
+	for range 100 {
+		if gone.Load() == arenas {
+			return
+		}
+		time.Sleep(20 * time.Millisecond) // cleanups run in the background
+	}
+	t.Errorf("%d of %d arenas are kept", arenas-gone.Load(), arenas)
 }
