@@ -12,7 +12,7 @@ import (
 
 const (
 	unit      = 16      // bytes; a ref counts these
-	slabUnits = 1 << 16 // 1 MiB. Huge pages made no difference: prefetching hides TLB misses
+	slabUnits = 1 << 16 // 1 MiB at most. Huge pages made no difference: prefetching hides TLB misses
 	maxSlabs  = 1 << 15 // 32 GiB in all
 	// chunkUnits is what a heap takes off a slab at a time: enough that the lock does not
 	// matter, little enough that many heaps don't keep much idle.
@@ -27,7 +27,14 @@ const (
 // ref is where a node lies in the arena; 0 is no node, or one that is known by its hash.
 type ref uint32
 
-type slab [slabUnits * unit / 8]uint64
+// slab is where it begins. Units beyond its size have no memory, and no refs.
+type slab unsafe.Pointer
+
+// newSlab is the n-th: the first are small, for those who make arenas of a few nodes.
+func newSlab(n int, least ref) (s slab, units ref) {
+	units = max(min(ref(chunkUnits+1)<<min(n, 5), slabUnits), least)
+	return slab(&make([]uint64, units*unit/8)[0]), units
+}
 
 var errFull = errors.New("the arena of trie nodes is full: prune it")
 
@@ -42,22 +49,23 @@ type Config struct {
 // Arena is memory for the nodes of many tries. Different tries of one arena may be used
 // at the same time.
 type Arena struct {
-	slabs  [maxSlabs]*slab
-	live   atomic.Int64
-	epoch  atomic.Uint32
-	hasher keccak.Hasher
-	verify bool
-	cores  chan struct{} // a token for every goroutine beside the caller's
-	reads  chan struct{}
-	count  atomic.Int32 // slabs
+	slabs   atomic.Pointer[[]slab]
+	epoch   atomic.Uint32
+	hasher  keccak.Hasher
+	verify  bool
+	cores   chan struct{} // a token for every goroutine beside the caller's
+	reads   chan struct{}
+	idle    shelf[worker] // a hint, see hire
+	hashers shelf[hashing]
+
+	_     [64]byte // what is above is mostly read, by all cores and for every node
+	live  atomic.Int64
+	taken atomic.Int64 // bytes of slabs
 
 	mu      sync.Mutex
 	next    ref // in the newest slab
 	end     ref
 	workers []*worker // all there are, with their heaps
-
-	idle    shelf[worker] // a hint, see hire
-	hashers shelf[hashing]
 }
 
 // NewArena is an arena without nodes.
@@ -65,7 +73,7 @@ func NewArena(c Config) *Arena {
 	if c.Hasher == nil {
 		c.Hasher = keccak.Best()
 	}
-	return &Arena{
+	a := &Arena{
 		hasher: c.Hasher,
 		verify: c.Verify,
 		cores:  make(chan struct{}, max(c.Workers, 1)-1),
@@ -74,19 +82,21 @@ func NewArena(c Config) *Arena {
 		idle:    newShelf[worker](),
 		hashers: newShelf[hashing](),
 	}
+	a.slabs.Store(new([]slab))
+	return a
 }
 
 // Size is the number of bytes that nodes take up, their blocks' rounding included.
 func (a *Arena) Size() int64 { return a.live.Load() }
 
 // Footprint is the memory taken from Go, free blocks included.
-func (a *Arena) Footprint() int64 { return int64(a.count.Load()) * slabUnits * unit }
+func (a *Arena) Footprint() int64 { return a.taken.Load() }
 
 // SetEpoch says which block it is; what is touched from now on has its age from there.
 func (a *Arena) SetEpoch(block uint32) { a.epoch.Store(block) }
 
 func (a *Arena) room() error {
-	if a.count.Load() > maxSlabs-spareSlabs {
+	if len(*a.slabs.Load()) > maxSlabs-spareSlabs {
 		return errFull
 	}
 	return nil
@@ -94,7 +104,7 @@ func (a *Arena) room() error {
 
 // at is the only place where a ref becomes a pointer.
 func (a *Arena) at(r ref) unsafe.Pointer {
-	return unsafe.Pointer(&a.slabs[r/slabUnits][r%slabUnits*(unit/8)])
+	return unsafe.Add(unsafe.Pointer((*a.slabs.Load())[r/slabUnits]), r%slabUnits*unit)
 }
 
 // chunk cuts units off the newest slab.
@@ -102,14 +112,16 @@ func (a *Arena) chunk(units ref) ref {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.end-a.next < units {
-		n := a.count.Load()
-		a.slabs[n] = new(slab)
+		n := len(*a.slabs.Load())
+		s, size := newSlab(n, units+1)
+		slabs := append(*a.slabs.Load(), s) // a copy, or beyond what those reading the list see of it
+		a.slabs.Store(&slabs)
+		a.taken.Add(int64(size) * unit)
 		a.next = ref(n) * slabUnits
-		a.end = a.next + (slabUnits - 1) // the last unit stays out: end must not wrap
+		a.end = a.next + min(size, slabUnits-1) // the last unit of all stays out: end must not wrap
 		if n == 0 {
 			a.next++ // ref 0 is no node
 		}
-		a.count.Store(n + 1)
 	}
 	r := a.next
 	a.next += units
