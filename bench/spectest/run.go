@@ -193,7 +193,8 @@ func (r *Runner) stateTest(ctx context.Context, res Result, t *specfile.StateTes
 			return err
 		})
 		if out != nil {
-			res.Root = &out.Root
+			root := out.Root // a pointer into out would keep the state after every test
+			res.Root = &root
 		}
 		if err != nil {
 			res.Pass, res.Error = false, err.Error()

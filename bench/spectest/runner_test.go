@@ -9,11 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
+	"weak"
 
 	"github.com/gpuevm/gpuevm/fallback"
 	"github.com/gpuevm/gpuevm/gpuevm/enginetest/specfile"
+	"github.com/gpuevm/gpuevm/statedb"
 )
 
 // tiny is a state test of one transfer, with a place for the root and for the exception
@@ -76,6 +79,37 @@ func TestVerdicts(t *testing.T) {
 	if _, err := specfile.ParseDeviations(strings.NewReader("a\tb\tc\td\n")); err == nil {
 		t.Error("a deviation without a reason is taken")
 	}
+}
+
+// Of a run, the results remain and not the states: those of 113,636 tests are 20 GB and more.
+func TestStatesAreForgotten(t *testing.T) {
+	dir, states := t.TempDir(), []weak.Pointer[statedb.Tries](nil)
+	for i := range 4 {
+		file := filepath.Join(dir, fmt.Sprintf("%d.json", i))
+		if err := os.WriteFile(file, fmt.Appendf(nil, tiny, "0x5208", zeroRoot, ""), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &Runner{Engine: fallback.New(1), Index: -1, Threads: 1}
+	r.AfterState = func(_ *specfile.StateTest, _ specfile.Subtest, out *StateOutcome, _ *Result) {
+		states = append(states, weak.Make(out.State))
+	}
+	sum, err := r.Paths(context.Background(), Any, dir)
+	if err != nil || len(states) != 4 {
+		t.Fatal(len(states), err)
+	}
+	runtime.GC()
+	runtime.GC() // pools let go
+	kept := 0
+	for _, s := range states {
+		if s.Value() != nil {
+			kept++
+		}
+	}
+	if kept > 1 { // the last may be on a stack still
+		t.Errorf("%d of %d states are kept", kept, len(states))
+	}
+	runtime.KeepAlive(sum)
 }
 
 func TestSources(t *testing.T) {
