@@ -31,27 +31,39 @@ enum Paid : u32 { PAID, FAILED, TOO_DEAR };
 
 // rt_touch is touch. may_leave: it may be too dear.
 RUNTIME_FN u32 rt_touch(Evm& e, Machine& m, u256 offset, u256 size, u64 per_word, u64 more, u64 rest, bool may_leave);
+// rt_reach is rt_touch where just the memory costs.
+RUNTIME_FN u32 rt_reach(Evm& e, Machine& m, u256 offset, u32 size, u64 rest, bool may_leave);
+RUNTIME_FN u32 rt_reach64(Evm& e, Machine& m, u64 offset, u32 size, u64 rest, bool may_leave);
 RUNTIME_FN bool rt_grow(Evm& e, Machine& m, u64 end);
 RUNTIME_FN u32 rt_out_of_gas(Evm& e);
-RUNTIME_FN u32 rt_too_long(Evm& e);
 RUNTIME_FN u32 rt_undefined(Evm& e, u32 op);
 RUNTIME_FN u32 rt_bad_jump(Evm& e);
 // rt_jump sets m.pc where a word is a JUMPDEST's position.
 RUNTIME_FN bool rt_jump(Evm& e, Machine& m, u256 to);
 RUNTIME_FN u32 rt_give_back(Evm& e, Machine& m, bool reverts, u256 offset, u256 size);
+RUNTIME_FN u32 rt_give_back64(Evm& e, Machine& m, bool reverts, u64 offset, u64 size);
 RUNTIME_FN u32 rt_self_destruct(Evm& e, Machine& m, u256 heir);
 
 // A contract's functions share an array of words. Lists of numbers say which of them are the
 // stack: a source is 4 times a place, + 1 where just its lowest limb counts, + 2 where it is
 // a place among constants.
 //
-// rt_leave puts words on the stack as the interpreter wants it: a list of the position (all
-// ones: it is set), how many words there are, and their sources from the bottom. rt_keep puts
+// rt_unpaid is for who could not pay: it puts words on the stack as the interpreter wants it,
+// from a list of the position (all ones: it is set), how many words there are, and their
+// sources from the bottom. Without a list the frame ends. rt_keep puts
 // some there: how many, and pairs of slot and source. rt_resume takes some back: how many,
 // and pairs of slot and place.
-RUNTIME_FN u32 rt_leave(Evm& e, Machine& m, const u256* words, const u32* list, const u256* constants);
+RUNTIME_FN u32 rt_unpaid(Evm& e, Machine& m, const u256* words, const u32* list, const u256* constants);
 RUNTIME_FN void rt_keep(Evm& e, Machine& m, const u256* words, const u32* list, const u256* constants);
 RUNTIME_FN void rt_resume(Evm& e, Machine& m, u256* words, const u32* list);
+
+// pay takes a section's gas, unless that is not there or the transaction ran too long.
+FN bool pay(Evm& e, Machine& m, u64 cost) {
+  if ((m.gas < cost) | (e.steps >= e.step_limit)) return false;
+  m.gas -= cost;
+  e.steps++;
+  return true;
+}
 
 // within: memory reaches that far, nothing is to be paid.
 FN bool within(const Machine& m, u64 offset, u64 size) {
@@ -85,6 +97,7 @@ RUNTIME_FN u256 rt_hash2(u256 a, u256 b);
 // ---- the frame and the block
 
 RUNTIME_FN u256 rt_call_data_word(Evm& e, u256 at);
+RUNTIME_FN u256 rt_call_data_at(Evm& e, u64 at);
 RUNTIME_FN u256 rt_block_hash(Evm& e, u256 number);
 RUNTIME_FN void rt_call_data_copy(Evm& e, Machine& m, u256 to, u256 from, u256 size);
 RUNTIME_FN void rt_code_copy(Machine& m, u256 to, u256 from, u256 size);

@@ -17,9 +17,15 @@ RUNTIME_FN u32 rt_touch(Evm& e, Machine& m, u256 offset, u256 size, u64 per_word
   }
   return charge(e, m, cost) && grow(e, m, end) ? PAID : FAILED;
 }
+RUNTIME_FN u32 rt_reach(Evm& e, Machine& m, u256 offset, u32 size, u64 rest, bool may_leave) {
+  return rt_touch(e, m, offset, u256_from(size), 0, 0, rest, may_leave);
+}
+RUNTIME_FN u32 rt_reach64(Evm& e, Machine& m, u64 offset, u32 size, u64 rest, bool may_leave) {
+  return rt_touch(e, m, u256_from(offset), u256_from(size), 0, 0, rest, may_leave);
+}
 RUNTIME_FN bool rt_grow(Evm& e, Machine& m, u64 end) { return grow(e, m, end); }
 RUNTIME_FN u32 rt_out_of_gas(Evm& e) { return set_error(e, ERR_OUT_OF_GAS), HALTED; }
-RUNTIME_FN u32 rt_too_long(Evm& e) {
+FN u32 too_long(Evm& e) {
   if (e.stop) return HALTED;
   set_error(e, ERR_TOO_LONG);
   halt_for(e, OUT_UNSUPPORTED);
@@ -31,6 +37,9 @@ RUNTIME_FN bool rt_jump(Evm& e, Machine& m, u256 to) { return jump_to(e, m, to);
 RUNTIME_FN u32 rt_give_back(Evm& e, Machine& m, bool reverts, u256 offset, u256 size) {
   return give_back(e, m, reverts, offset, size);
 }
+RUNTIME_FN u32 rt_give_back64(Evm& e, Machine& m, bool reverts, u64 offset, u64 size) {
+  return give_back(e, m, reverts, u256_from(offset), u256_from(size));
+}
 RUNTIME_FN u32 rt_self_destruct(Evm& e, Machine& m, u256 heir) {
   if (!destroy(e, m, heir)) return HALTED;
   e.return_size = 0;
@@ -41,7 +50,9 @@ FN void put_source(Evm& e, u32 at, const u256* words, u32 source, const u256* co
   const u256* from = (source & 2 ? constants : words) + source / 4;
   set(e, at, source & 1 ? u256_from(from->w[0]) : *from);
 }
-RUNTIME_FN u32 rt_leave(Evm& e, Machine& m, const u256* words, const u32* list, const u256* constants) {
+RUNTIME_FN u32 rt_unpaid(Evm& e, Machine& m, const u256* words, const u32* list, const u256* constants) {
+  if (e.steps >= e.step_limit) return too_long(e);
+  if (!list) return rt_out_of_gas(e);
   if (list[0] != ~0u) m.pc = list[0];
   for (u32 i = 0; i < list[1]; i++) put_source(e, m.base + i, words, list[2 + i], constants);
   m.top = m.base + list[1];
@@ -76,6 +87,7 @@ RUNTIME_FN u256 rt_hash2(u256 a, u256 b) {
 }
 
 RUNTIME_FN u256 rt_call_data_word(Evm& e, u256 at) { return call_data_word(e, at); }
+RUNTIME_FN u256 rt_call_data_at(Evm& e, u64 at) { return call_data_word(e, u256_from(at)); }
 RUNTIME_FN u256 rt_block_hash(Evm& e, u256 number) { return block_hash(e, number); }
 RUNTIME_FN void rt_call_data_copy(Evm& e, Machine& m, u256 to, u256 from, u256 size) { call_data_copy(e, m, to, from, size); }
 RUNTIME_FN void rt_code_copy(Machine& m, u256 to, u256 from, u256 size) { code_copy(m, to, from, size); }

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -86,11 +87,15 @@ type emitter struct {
 
 	text  strings.Builder // of the function under way
 	b     *Block          // under way
-	lists []string        // numbers of the table of lists
-	at    int             // how many they are
-	pool  []*Value        // constants that lists name
-	words map[*Value]int  // where they are
-	fault error
+	tails []string        // of the function under way: ends that blocks share
+	// The function under way needs the ends of that name: a surcharge that is not paid, and
+	// the rest in the interpreter.
+	dear, leaves bool
+	lists        []string       // numbers of the table of lists
+	at           int            // how many they are
+	pool         []*Value       // constants that lists name
+	words        map[*Value]int // where they are
+	fault        error
 }
 
 func (e *emitter) line(format string, args ...any) {
@@ -160,19 +165,48 @@ func (e *emitter) cut() {
 // function writes some blocks.
 func (e *emitter) function(n int, blocks []*Block) string {
 	e.text.Reset()
+	e.tails, e.dear, e.leaves = e.tails[:0], false, false
 	for _, b := range blocks {
 		e.block(b)
 	}
+	badJump := e.tail("return rt_bad_jump(e);")
+	for i, tail := range e.tails {
+		e.line("t%d: %s", i, tail)
+	}
+	if e.dear {
+		e.line("unpaid: if (paid == FAILED) return HALTED;")
+	}
+	if e.dear || e.leaves {
+		e.line("leave: return rt_unpaid(e, m, w, %s_lists + n, %s_words);", e.name, e.name)
+	}
 	body := e.text.String()
 	e.text.Reset()
-	e.line("COMPILED_FN u32 %s_%d(Evm& e, Machine& m, u256* w, u32 at) {\n  switch (at) {", e.name, n)
+	e.line("COMPILED_FN u32 %s_%d(Evm& e, Machine& m, u256* w, u32 at) {", e.name, n)
+	if e.leaves || e.dear {
+		e.line("  u32 n;")
+	}
+	if e.dear {
+		e.line("  u32 paid;")
+	}
+	e.line("  switch (at) {")
 	for _, b := range blocks {
 		if e.isEntry(b) {
 			e.line("  case %d: goto b%d;", b.number, b.ID)
 		}
 	}
-	e.line("  }\n  return rt_bad_jump(e);")
+	e.line("  }\n  %s", badJump)
 	return e.text.String() + body + "}\n"
+}
+
+// tail is the way to an end that a function has once, however many blocks end so: of each
+// call compilers make text, and of most contracts' blocks every other one reverts.
+func (e *emitter) tail(text string) string {
+	i := slices.Index(e.tails, text)
+	if i < 0 {
+		i = len(e.tails)
+		e.tails = append(e.tails, text)
+	}
+	return fmt.Sprintf("goto t%d;", i)
 }
 
 // isEntry: a block is entered from another function.
@@ -216,12 +250,16 @@ func (e *emitter) goes(b *Block) string { return fmt.Sprintf("GOES + %#x", e.par
 
 // list puts numbers into the table of lists, and says where.
 func (e *emitter) list(numbers []int) string {
-	at := e.at
+	return fmt.Sprintf("%s_lists + %d", e.name, e.enter(numbers))
+}
+
+func (e *emitter) enter(numbers []int) (at int) {
+	at = e.at
 	for _, n := range numbers {
 		e.lists = append(e.lists, fmt.Sprint(n))
 	}
 	e.at += len(numbers)
-	return fmt.Sprintf("%s_lists + %d", e.name, at)
+	return at
 }
 
 // source is where a list's reader finds a word: a place in memory, or a constant.

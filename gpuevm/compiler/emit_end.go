@@ -5,28 +5,34 @@ import (
 	"strings"
 )
 
-// leave writes how the frame goes on in the interpreter: with its stack in memory.
+// leave is the way to the interpreter: with the stack in memory.
 func (e *emitter) leave(x *Exit, pc int) string {
+	e.leaves = true
+	return fmt.Sprintf("{ n = %d; goto leave; }", e.exitList(x, pc))
+}
+
+// exitList is where the table of lists says what the interpreter needs.
+func (e *emitter) exitList(x *Exit, pc int) int {
 	list := []int{pc, len(x.Stack)}
 	for _, v := range x.Stack {
 		list = append(list, e.source(v))
 	}
-	return fmt.Sprintf("return rt_leave(e, m, w, %s, %s_words);", e.list(list), e.name)
+	return e.enter(list)
 }
 
 // end writes how a block ends.
 func (e *emitter) end(b *Block) {
 	switch b.Kind {
 	case KindStop:
-		e.line("  e.return_size = 0;\n  return DONE;")
+		e.line("  %s", e.tail("e.return_size = 0; return DONE;"))
 	case KindReturn, KindRevert:
-		e.line("  return rt_give_back(e, m, %v, %s);", b.Kind == KindRevert, e.operandList(b.Control))
+		e.giveBack(b)
 	case KindSelfDestruct:
 		e.line("  return rt_self_destruct(e, m, %s);", e.operandList(b.Control))
 	case KindUndefined:
-		e.line("  return rt_undefined(e, %#x);", int(b.Op))
+		e.line("  %s", e.tail(fmt.Sprintf("return rt_undefined(e, %#x);", int(b.Op))))
 	case KindBadJump:
-		e.line("  return rt_bad_jump(e);")
+		e.line("  %s", e.tail("return rt_bad_jump(e);"))
 	case KindGoto:
 		e.line("  %s", e.edge(b.Succs[0]))
 	case KindBranch:
@@ -42,6 +48,19 @@ func (e *emitter) end(b *Block) {
 	case KindLeave:
 		e.line("  %s", e.leave(b.Exit, b.Exit.PC))
 	}
+}
+
+func (e *emitter) giveBack(b *Block) {
+	offset, size := b.Control[0], b.Control[1]
+	narrow := isNarrow(offset) && isNarrow(size)
+	text := fmt.Sprintf("return rt_give_back(e, m, %v, %s);", b.Kind == KindRevert, e.operandList(b.Control))
+	if narrow {
+		text = fmt.Sprintf("return rt_give_back64(e, m, %v, %s, %s);", b.Kind == KindRevert, e.low(offset), e.low(size))
+	}
+	if offset.Op == OpConst && size.Op == OpConst {
+		text = e.tail(text)
+	}
+	e.line("  %s", text)
 }
 
 // edge gives the parameters their words, all at once, and goes there.
@@ -81,7 +100,11 @@ func (e *emitter) goTo(b *Block) string {
 // jump goes where a word says: along an edge, or the interpreter finds out.
 func (e *emitter) jump(b *Block) {
 	to := b.Control[0]
-	e.line("  if (fits64(%s)) switch (low64(%s)) {", e.word(to), e.word(to))
+	fits := ""
+	if !isNarrow(to) {
+		fits = "if (fits64(" + e.word(to) + ")) "
+	}
+	e.line("  %sswitch (%s) {", fits, e.low(to))
 	seen := map[int]bool{}
 	for _, s := range b.Succs {
 		if !seen[s.PC] {
@@ -91,10 +114,10 @@ func (e *emitter) jump(b *Block) {
 	}
 	e.line("  }")
 	if b.Exit == nil {
-		e.line("  return rt_bad_jump(e);")
+		e.line("  %s", e.tail("return rt_bad_jump(e);"))
 		return
 	}
-	e.line("  if (!rt_jump(e, m, %s)) return rt_bad_jump(e);", e.word(to))
+	e.line("  if (!rt_jump(e, m, %s)) %s", e.word(to), e.tail("return rt_bad_jump(e);"))
 	e.line("  %s", e.leave(b.Exit, int(^uint32(0))))
 }
 

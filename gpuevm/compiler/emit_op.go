@@ -43,9 +43,11 @@ func (e *emitter) value(v *Value) {
 
 // section pays a section, and counts it as the interpreter counts its blocks.
 func (e *emitter) section(v *Value) {
-	e.line("  if (UNLIKELY(m.gas < %d)) %s", v.Fixed, e.unpaid(v.Exit, 0))
-	e.line("  m.gas -= %d;", v.Fixed)
-	e.line("  if (UNLIKELY(++e.steps > e.step_limit)) return rt_too_long(e);")
+	short := e.tail("return rt_unpaid(e, m, w, 0, 0);")
+	if v.Exit != nil {
+		short = e.leave(v.Exit, v.Exit.PC)
+	}
+	e.line("  if (UNLIKELY(!pay(e, m, %d))) %s", v.Fixed, short)
 }
 
 func (e *emitter) charge(v *Value) {
@@ -58,7 +60,7 @@ func (e *emitter) charge(v *Value) {
 func (e *emitter) unpaid(x *Exit, rest uint64) string {
 	switch {
 	case x == nil:
-		return "return rt_out_of_gas(e);"
+		return e.tail("return rt_out_of_gas(e);")
 	case rest == 0:
 		return e.leave(x, x.PC)
 	}
@@ -81,10 +83,12 @@ func (e *emitter) touch(v *Value) {
 	guard := ""
 	if n := size.small(); n > 0 && v.Word == 0 && v.Byte == 0 && v.Fixed == 0 && len(v.Args) == 2 {
 		where := e.word(offset)
+		call = fmt.Sprintf("rt_reach(e, m, %s, %d", where, n)
 		if isNarrow(offset) {
 			where = e.low(offset)
+			call = fmt.Sprintf("rt_reach64(e, m, %s, %d", where, n)
 		}
-		guard = fmt.Sprintf("if (UNLIKELY(!within(m, %s, %d))) ", where, n)
+		guard = fmt.Sprintf("!within(m, %s, %d) && ", where, n)
 	}
 	e.paid(v, guard, call)
 }
@@ -92,11 +96,12 @@ func (e *emitter) touch(v *Value) {
 // paid makes a call that pays or does not.
 func (e *emitter) paid(v *Value, guard, call string) {
 	if v.Exit == nil {
-		e.line("  %sif (UNLIKELY(%s, 0, false) != PAID)) return HALTED;", guard, call)
+		e.line("  if (UNLIKELY(%s%s, 0, false) != PAID)) return HALTED;", guard, call)
 		return
 	}
-	e.line("  %sif (u32 paid = %s, %d, true)) {", guard, call, v.Rest)
-	e.line("    if (paid == FAILED) return HALTED;\n    %s\n  }", e.leave(v.Exit, v.Exit.PC))
+	e.dear = true
+	e.line("  if (UNLIKELY(%s(paid = %s, %d, true)) != PAID)) { n = %d; goto unpaid; }",
+		guard, call, v.Rest, e.exitList(v.Exit, v.Exit.PC))
 }
 
 // surcharged are the operations that charge for what was not accessed before. Their word has
@@ -122,6 +127,9 @@ var surcharges = map[Op]string{0x31: "balance", 0x3b: "ext_code_size", 0x3f: "ex
 func (e *emitter) computed(v *Value) expression {
 	if x, ok := e.narrowed(v); ok {
 		return x
+	}
+	if text, ok := narrowCalls[v.Op]; ok && isNarrow(v.Args[0]) {
+		return expression{fmt.Sprintf(text, e.low(v.Args[0])), false}
 	}
 	if text, ok := calls[v.Op]; ok {
 		return expression{fmt.Sprintf(text.text, e.operands(v.Args)...), text.narrow}
@@ -162,6 +170,9 @@ var calls = map[Op]expression{
 	0x4a: {"blob_base_fee(e)", false}, 0x51: {"read_word(m, low64(%s))", false}, 0x59: {"(u64)m.memory_size", true},
 	0x5a: {"m.gas", true}, 0x5c: {"rt_tload(e, %s)", false},
 }
+
+// narrowCalls take an operand that is narrow as 64 bits: what is passed takes time to compile.
+var narrowCalls = map[Op]string{0x35: "rt_call_data_at(e, %s)", 0x51: "read_word(m, %s)"}
 
 // narrowed computes in 64 bits what the bits of the operands allow.
 func (e *emitter) narrowed(v *Value) (expression, bool) {

@@ -80,6 +80,10 @@ func (e *evaluator) value(v *Value) {
 	switch {
 	case e.fault != nil:
 	case v.Op == OpSection:
+		if e.gas < v.Fixed && v.Exit == nil {
+			e.why = outOfGas
+			return
+		}
 		if e.gas < v.Fixed {
 			e.leave(v.Exit, v.Exit.PC)
 			return

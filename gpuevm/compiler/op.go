@@ -96,8 +96,8 @@ func effectOf(op Op, r opcode.Revision) effect {
 		return effect{gas, gas}
 	case OpTouch:
 		return effect{size | gas, size | gas}
-	case OpGrow:
-		return effect{size, size}
+	case OpGrow: // what has been paid for
+		return effect{size | gas, size}
 	case 0x20, 0x51: // KECCAK256, MLOAD
 		return effect{mem | size, 0}
 	case 0x52, 0x53, 0x5e, 0x37, 0x39: // MSTORE, MSTORE8, MCOPY, CALLDATACOPY, CODECOPY

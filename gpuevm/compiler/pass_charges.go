@@ -141,7 +141,8 @@ func memoryPrice(size int) uint64 {
 }
 
 // exits drops exits that no one would take. Where what is left of a section can't end in
-// another way than for lack of gas, who can't pay may as well end at once. Sections that
+// another way than for lack of gas, who can't pay may as well end at once, the section's own
+// check included. Sections that
 // cost nothing go.
 func exits(f *Func, _ *Options) int {
 	count := 0
@@ -149,20 +150,16 @@ func exits(f *Func, _ *Options) int {
 		other := endsOtherwise(b)
 		for i := len(b.Values) - 1; i >= 0; i-- {
 			v := b.Values[i]
-			if v.Op == OpSection {
-				other = false
-				if v.Fixed == 0 {
-					v.vanish()
-					count++
-				}
-				continue
-			}
 			if v.Exit != nil && !other {
 				v.Exit, v.Rest = nil, 0
 				v.readOnly(f.Revision)
 				count++
 			}
-			other = other || mayEnd(v)
+			other = v.Op != OpSection && (other || mayEnd(v))
+			if v.Op == OpSection && v.Fixed == 0 {
+				v.vanish()
+				count++
+			}
 		}
 	}
 	f.resolve()

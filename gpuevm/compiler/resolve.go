@@ -67,11 +67,6 @@ func (f *Func) resolve() {
 			}
 			b.End[s] = throughState(b.End[s], s)
 		}
-		for _, v := range b.Values {
-			if v.Op == OpGrow {
-				v.State[Gas] = nil // it was a touch, which charged
-			}
-		}
 	}
 	for _, b := range f.Blocks {
 		kept := b.Values[:0]
