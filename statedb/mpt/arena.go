@@ -32,7 +32,7 @@ type slab unsafe.Pointer
 
 // newSlab is the n-th: the first are small, for those who make arenas of a few nodes.
 func newSlab(n int, least ref) (s slab, units ref) {
-	units = max(min(ref(chunkUnits+1)<<min(n, 5), slabUnits), least)
+	units = max(min(ref(chunkUnits+2)<<min(n, 5), slabUnits), least)
 	return slab(&make([]uint64, units*unit/8)[0]), units
 }
 
@@ -113,12 +113,14 @@ func (a *Arena) chunk(units ref) ref {
 	defer a.mu.Unlock()
 	if a.end-a.next < units {
 		n := len(*a.slabs.Load())
-		s, size := newSlab(n, units+1)
+		s, size := newSlab(n, units+2) // ref 0 and the last
 		slabs := append(*a.slabs.Load(), s) // a copy, or beyond what those reading the list see of it
 		a.slabs.Store(&slabs)
 		a.taken.Add(int64(size) * unit)
 		a.next = ref(n) * slabUnits
-		a.end = a.next + min(size, slabUnits-1) // the last unit of all stays out: end must not wrap
+		// The last unit stays out: end must not wrap, and what a node without children would
+		// have after its head lies within the slab.
+		a.end = a.next + size - 1
 		if n == 0 {
 			a.next++ // ref 0 is no node
 		}
