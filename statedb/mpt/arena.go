@@ -113,7 +113,7 @@ func (a *Arena) chunk(units ref) ref {
 	defer a.mu.Unlock()
 	if a.end-a.next < units {
 		n := len(*a.slabs.Load())
-		s, size := newSlab(n, units+2) // ref 0 and the last
+		s, size := newSlab(n, units+2)      // ref 0 and the last
 		slabs := append(*a.slabs.Load(), s) // a copy, or beyond what those reading the list see of it
 		a.slabs.Store(&slabs)
 		a.taken.Add(int64(size) * unit)
