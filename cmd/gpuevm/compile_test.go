@@ -27,7 +27,7 @@ func TestCompileCommand(t *testing.T) {
 		"cfg.dot":             {"digraph"},
 		"cfg.svg":             {"<svg", "return", "prefers-color-scheme"},
 		"ssa-00-build.txt":    {"sload", "section"},
-		"ssa-20-schedule.txt": {"sload"},
+		"ssa-21-schedule.txt": {"sload"},
 		"schedule.txt":        {"cycles", " * v"},
 		"ilp.json":            {`"span"`},
 		"contract.cu":         {"compiled.cuh", "contract(", "list_functions"},
