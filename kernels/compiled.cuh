@@ -69,8 +69,11 @@ FN bool pay(Evm& e, Machine& m, u64 cost) {
 FN bool within(const Machine& m, u64 offset, u64 size) {
   return offset < m.memory_size && offset + size <= m.memory_size;
 }
-FN bool within(const Machine& m, const u256& offset, u64 size) {
-  return fits64(offset) && within(m, low64(offset), size);
+// handy is within where that is worth its text: on a GPU it takes a sixth of the time in which a
+// contract compiles, and rt_reach looks itself.
+FN bool handy(const Machine& m, u64 offset, u64 size) { return !ON_GPU && within(m, offset, size); }
+FN bool handy(const Machine& m, const u256& offset, u64 size) {
+  return !ON_GPU && fits64(offset) && within(m, low64(offset), size);
 }
 
 // room: the stack takes that many words of the frame, and one.
@@ -80,6 +83,8 @@ FN bool room(const Evm& e, const Machine& m, u32 words) { return m.base + words 
 
 LIGHT_FN u256 read_word(const Machine& m, u64 at) { return memory_word(m, at); }
 LIGHT_FN void write_word(const Machine& m, u64 at, u256 v) { set_memory_word(m, at, v); }
+LIGHT_FN void write_word(const Machine& m, u64 at, u64 v) { set_memory_word(m, at, u256_from(v)); }
+LIGHT_FN void write_word(const Machine& m, u64 at, const u256* v) { set_memory_word(m, at, *v); }
 LIGHT_FN void put_word(const Evm& e, const Machine& m, u32 slot, u256 v) { set_word(e.stack, m.base + slot, v); }
 
 RUNTIME_FN u256 rt_mul(u256 a, u256 b);

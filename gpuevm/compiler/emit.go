@@ -93,7 +93,7 @@ type emitter struct {
 	dear, leaves bool
 	lists        []string       // numbers of the table of lists
 	at           int            // how many they are
-	pool         []*Value       // constants that lists name
+	pool         []*Value       // constants that are named by their place
 	words        map[*Value]int // where they are
 	fault        error
 }
@@ -271,13 +271,18 @@ func (e *emitter) source(v *Value) int {
 		}
 		return n
 	}
+	return e.pooled(v)<<2 | 2
+}
+
+// pooled is where a constant is among the contract's.
+func (e *emitter) pooled(v *Value) int {
 	at, there := e.words[v]
 	if !there {
 		at = len(e.pool)
 		e.words[v] = at
 		e.pool = append(e.pool, v)
 	}
-	return at<<2 | 2
+	return at
 }
 
 // tables are the lists and constants that the functions name.

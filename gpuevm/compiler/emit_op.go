@@ -26,7 +26,7 @@ func (e *emitter) value(v *Value) {
 	case 0x5e:
 		e.line("  rt_memory_copy(m, %s);", e.operandList(a))
 	case 0x52:
-		e.line("  write_word(m, %s, %s);", e.low(a[0]), e.word(a[1]))
+		e.line("  write_word(m, %s, %s);", e.low(a[0]), e.stored(a[1]))
 	case 0x53:
 		e.line("  set_memory_byte(m, %s, %s);", e.low(a[0]), e.low(a[1]))
 	case 0x55:
@@ -88,7 +88,7 @@ func (e *emitter) touch(v *Value) {
 			where = e.low(offset)
 			call = fmt.Sprintf("rt_reach64(e, m, %s, %d", where, n)
 		}
-		guard = fmt.Sprintf("!within(m, %s, %d) && ", where, n)
+		guard = fmt.Sprintf("!handy(m, %s, %d) && ", where, n)
 	}
 	e.paid(v, guard, call)
 }

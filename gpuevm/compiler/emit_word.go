@@ -60,6 +60,17 @@ func (e *emitter) word(v *Value) string {
 	return e.local(v)
 }
 
+// stored is an operand of write_word, in the form that takes the least text of compilers.
+func (e *emitter) stored(v *Value) string {
+	switch {
+	case isNarrow(v), v.Op == OpConst && v.Const.IsUint64():
+		return e.low(v)
+	case v.Op == OpConst:
+		return fmt.Sprintf("%s_words + %d", e.name, e.pooled(v))
+	}
+	return e.word(v)
+}
+
 func braces(v *Value) string {
 	return fmt.Sprintf("{{%s, %s, %s, %s}}", limb(v.Const[0]), limb(v.Const[1]), limb(v.Const[2]), limb(v.Const[3]))
 }
