@@ -179,6 +179,9 @@ func TestStackOfNonsense(t *testing.T) {
 		if n, err := cuda.StackOf(image); err == nil {
 			t.Errorf("%s: %d bytes of stack", what, n)
 		}
+		if list, err := cuda.FunctionsOf(image); err == nil {
+			t.Errorf("%s: functions %v", what, list)
+		}
 	}
 }
 
