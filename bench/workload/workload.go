@@ -52,7 +52,10 @@ func recipes() []recipe {
 		{"hot", "a third each: one recipient of value, one of a token, one pool", planHot},
 		{"serial", "every transaction reads what the last one wrote: the worst case", planSerial},
 		{"deploy", "contract creations, by transactions and by contracts", planDeploy},
-		{"mixed", "a blend of all, with reverts, out-of-gas, access lists and set-code", planMixed},
+		{"pool", "the arithmetic of swaps in concentrated-liquidity pools, which stores nothing", planCompute("pool", 20, 300_000)},
+		{"sort", "quicksort of 200 numbers in memory", planCompute("sort", 200, 1_500_000)},
+		{"sha256", "two blocks of SHA-256, written in Solidity", planCompute("sha256Blocks", 2, 500_000)},
+		{"mixed", "a blend of those that store, with reverts, out-of-gas, access lists and set-code", planMixed},
 	}
 }
 

@@ -14,7 +14,12 @@ import (
 
 // erc20 are token transfers, which have reads, cells and logs, and the state before them.
 func erc20(t testing.TB, n int) (*gpuevm.BlockEnv, []gpuevm.Tx, *statedb.Mem) {
-	w, err := workload.Generate("erc20", workload.Options{Seed: 1, Blocks: 1, Txs: n})
+	return firstBlock(t, "erc20", n)
+}
+
+// firstBlock is that of a workload, each transaction on the state before it.
+func firstBlock(t testing.TB, name string, n int) (*gpuevm.BlockEnv, []gpuevm.Tx, *statedb.Mem) {
+	w, err := workload.Generate(name, workload.Options{Seed: 1, Blocks: 1, Txs: n})
 	if err != nil {
 		t.Fatal(err)
 	}

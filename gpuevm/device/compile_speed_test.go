@@ -13,9 +13,12 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/params"
+	"github.com/gpuevm/gpuevm/bench/source"
 	"github.com/gpuevm/gpuevm/gpuevm"
 	"github.com/gpuevm/gpuevm/gpuevm/compiler"
 	"github.com/gpuevm/gpuevm/gpuevm/device"
+	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
+	"github.com/gpuevm/gpuevm/hostsched"
 	"github.com/gpuevm/gpuevm/statedb"
 	"github.com/holiman/uint256"
 )
@@ -60,7 +63,7 @@ func TestCompiledSpeed(t *testing.T) {
 	if os.Getenv("GPUEVM_SPEED") == "" {
 		t.Skip("GPUEVM_SPEED is not set")
 	}
-	speeds(t, openHost, 2000, 16)
+	speeds(t, openHost, 1)
 }
 
 // TestGPUCompiledSpeed does so on a GPU, which wants many more transactions.
@@ -68,15 +71,59 @@ func TestGPUCompiledSpeed(t *testing.T) {
 	if os.Getenv("GPUEVM_SPEED") == "" {
 		t.Skip("GPUEVM_SPEED is not set")
 	}
-	speeds(t, device.OpenGPU, 20_000, 20_000)
+	speeds(t, device.OpenGPU, 10)
 }
 
 type opener = func(testing.TB, device.Options) *device.Engine
 
-func speeds(t *testing.T, open opener, transfers, calls int) {
-	speed(t, open, "erc20", func() (*gpuevm.BlockEnv, []gpuevm.Tx, *statedb.Mem) { return erc20(t, transfers) })
+// speeds measures workloads of so many times what the host gets, loops, and real blocks.
+func speeds(t *testing.T, open opener, times int) {
+	for _, w := range []struct {
+		name string
+		txs  int
+	}{{"erc20", 2000}, {"swap", 1000}, {"nft", 1000}, {"pool", 200}, {"sort", 50}, {"sha256", 50}} {
+		speed(t, open, w.name, func() (*gpuevm.BlockEnv, []gpuevm.Tx, *statedb.Mem) { return firstBlock(t, w.name, times*w.txs) })
+	}
 	for name, text := range loops {
-		speed(t, open, name, func() (*gpuevm.BlockEnv, []gpuevm.Tx, *statedb.Mem) { return loop(t, text, calls) })
+		speed(t, open, name, func() (*gpuevm.BlockEnv, []gpuevm.Tx, *statedb.Mem) { return loop(t, text, 16*times) })
+	}
+	blockSpeed(t, open, 4)
+}
+
+// blockSpeed is speed over whole real blocks, whose waves depend on one another: the latest
+// n, with what runs three times compiled.
+func blockSpeed(t *testing.T, open opener, n int) {
+	set, err := source.Open(shareddata.Folder(t, "blocks"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled := open(t, device.Options{SpotCheck: -1, Compile: device.Compile{Mode: device.CompileAuto, After: 3, Wait: true, Workers: 2}})
+	engines := []*device.Engine{open(t, device.Options{SpotCheck: -1}), compiled}
+	for i := set.Len() - n; i < set.Len(); i++ {
+		b, err := set.Load(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var took [2][]time.Duration
+		for round := range 12 {
+			for k, e := range engines {
+				before := e.Stats().KernelTime
+				run := &hostsched.Block{Block: b.Block, Config: b.Config, Author: b.Author, BlockHash: b.BlockHash, Pre: b.Pre, TxsOnly: true}
+				result, err := processor(e).Process(context.Background(), run)
+				if err != nil || result.GasUsed != b.Block.GasUsed() {
+					t.Fatalf("%s: %v", b.Name, err)
+				}
+				if round > 1 { // the first compiles, the second may yet
+					took[k] = append(took[k], e.Stats().KernelTime-before)
+				}
+			}
+		}
+		interpreted, now := slices.Min(took[0]), slices.Min(took[1])
+		t.Logf("%s, %d transactions: kernels interpreted %v, compiled %v: %.2fx", b.Name, len(b.Block.Transactions()),
+			interpreted, now, float64(interpreted)/float64(now))
+	}
+	if s := compiled.Stats(); s.Compiled == 0 || s.NotCompiled > 0 || s.Faults > 0 {
+		t.Errorf("%d codes compiled, %d failed, %d faults", s.Compiled, s.NotCompiled, s.Faults)
 	}
 }
 
@@ -110,6 +157,6 @@ func speed(t *testing.T, open opener, name string, make func() (*gpuevm.BlockEnv
 		}
 	}
 	least := func(i int) float64 { return float64(slices.Min(took[i])) }
-	t.Logf("%-12s interpreted %8.0f ns/tx, compiled %8.0f: %.2fx; the schedule against program order: %.2fx",
+	t.Logf("%-12s interpreted %8.0f ns a transaction, compiled %8.0f: %.2fx; the schedule against program order: %.2fx",
 		name, least(0)/float64(len(txs)), least(1)/float64(len(txs)), least(0)/least(1), least(2)/least(1))
 }

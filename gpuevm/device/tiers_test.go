@@ -54,8 +54,10 @@ func TestGPUCompiled(t *testing.T) {
 
 func compiledSuite(t *testing.T, e *Engine) {
 	t.Run("interpreted", func(t *testing.T) { enginetest.Run(t, e) })
-	compileSeen(t, e, func(k codeKey) bool { return k.hash[31]&1 == 1 })
-	t.Run("half", func(t *testing.T) { enginetest.Run(t, e) })
+	if os.Getenv("GPUEVM_STATETESTS") != "1" { // all of them: twice is long enough
+		compileSeen(t, e, func(k codeKey) bool { return k.hash[31]&1 == 1 })
+		t.Run("half", func(t *testing.T) { enginetest.Run(t, e) })
+	}
 	compileSeen(t, e, func(codeKey) bool { return true })
 	t.Run("compiled", func(t *testing.T) { enginetest.Run(t, e) })
 	s := e.Stats()
