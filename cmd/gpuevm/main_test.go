@@ -173,7 +173,7 @@ func TestRunJSON(t *testing.T) {
 
 // Every workload comes out equal, however it is run, and the same seed gives the same.
 func TestRunPolicies(t *testing.T) {
-	for _, workload := range []string{"transfer", "erc20", "swap", "nft", "hot", "serial", "deploy", "mixed"} {
+	for _, workload := range []string{"transfer", "erc20", "swap", "nft", "hot", "serial", "deploy", "pool", "sort", "sha256", "mixed"} {
 		roots := map[any]bool{}
 		for _, how := range []string{"--threads 1", "--threads 8", "--policy serial"} {
 			args := append(strings.Fields(how), "--workload", workload, "--txs", "40", "--blocks", "2", "--rounds", "1", "--json", "-")
