@@ -107,21 +107,12 @@ func (e *emitter) line(format string, args ...any) {
 // where frames resume.
 func (e *emitter) survey() {
 	for _, b := range e.f.Blocks {
-		for _, p := range b.Params {
-			e.give(p, &e.places)
-		}
-		b.words(func(list []*Value) {
-			for _, v := range list {
-				if v != nil && v.Block != b {
-					e.give(v, &e.places)
-				}
-			}
-		})
 		if b.Resumes {
 			e.resume[b] = len(e.resume) + 1
 		}
 	}
-	crossing := e.places
+	crossing := e.allot()
+	e.places = crossing
 	for _, b := range e.f.Blocks { // places that are a block's alone are used again in the next
 		next := crossing
 		for _, v := range b.Values {

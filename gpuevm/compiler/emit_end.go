@@ -63,31 +63,64 @@ func (e *emitter) giveBack(b *Block) {
 	e.line("  %s", text)
 }
 
-// edge gives the parameters their words, all at once, and goes there.
+// edge gives the parameters their words, all at once, and goes there. Many are where they
+// have to be.
 func (e *emitter) edge(to *Edge) string {
-	var before, after strings.Builder
-	atOnce := false
-	for i, p := range to.To.Params {
-		if a := to.Args[i]; a != p && repeats(to.To.Params, a) {
-			atOnce = true
-		}
-	}
+	var moves []move
 	for i, p := range to.To.Params {
 		a := to.Args[i]
-		if a == p {
+		from, placed := e.slots[a]
+		there := placed && from == e.slots[p] && (isNarrow(p) || !isNarrow(a))
+		if there {
 			continue
 		}
-		from := e.word(a)
+		m := move{to: p, text: e.word(a), from: -1}
 		if isNarrow(p) {
-			from = e.low(a)
+			m.text = e.low(a)
 		}
-		if atOnce {
-			fmt.Fprintf(&before, "%s t%d = %s; ", typeOf(p), i, from)
-			from = fmt.Sprintf("t%d", i)
+		if placed && (a.Block != e.b || a.Op == OpParam) { // else it has a name
+			m.from = from
 		}
-		fmt.Fprintf(&after, "%s = %s; ", e.place(p), from)
+		moves = append(moves, m)
 	}
-	return fmt.Sprintf("{ %s%s%s }", before.String(), after.String(), e.goTo(to.To))
+	var text strings.Builder
+	for len(moves) > 0 {
+		k := e.harmless(moves)
+		if k < 0 {
+			break
+		}
+		fmt.Fprintf(&text, "%s = %s; ", e.place(moves[k].to), moves[k].text)
+		moves = append(moves[:k], moves[k+1:]...)
+	}
+	for i, m := range moves { // in a circle
+		fmt.Fprintf(&text, "%s t%d = %s; ", typeOf(m.to), i, m.text)
+	}
+	for i, m := range moves {
+		fmt.Fprintf(&text, "%s = t%d; ", e.place(m.to), i)
+	}
+	return fmt.Sprintf("{ %s%s }", text.String(), e.goTo(to.To))
+}
+
+// move gives a parameter a word, that of a place where from is not negative.
+type move struct {
+	to   *Value
+	text string
+	from int
+}
+
+// harmless is the first of the moves into a place that no other of them reads; -1: there is
+// none.
+func (e *emitter) harmless(moves []move) int {
+	for k, m := range moves {
+		read := false
+		for i, other := range moves {
+			read = read || i != k && other.from == e.slots[m.to]
+		}
+		if !read {
+			return k
+		}
+	}
+	return -1
 }
 
 func (e *emitter) goTo(b *Block) string {
