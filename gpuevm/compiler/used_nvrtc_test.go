@@ -124,7 +124,7 @@ func usedResources(dir, ptxas string, assembled bool, u *usedCode) (r resources,
 		return r, nil
 	}
 	start = time.Now()
-	said, err := exec.Command(ptxas, "-c", "-v", fmt.Sprintf("-maxrregcount=%d", kernels.LinkRegisters), "-arch="+usedTarget, "-o", out, in).CombinedOutput()
+	said, err := exec.Command(ptxas, "-c", "-v", strings.TrimPrefix(cuda.CarefulAssembler, "--ptxas-options="), fmt.Sprintf("-maxrregcount=%d", kernels.LinkRegisters), "-arch="+usedTarget, "-o", out, in).CombinedOutput()
 	if err != nil {
 		return r, fmt.Errorf("ptxas: %w: %.2000s", err, said)
 	}

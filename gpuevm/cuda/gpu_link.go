@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,16 +20,30 @@ func relocatable(in *cache, _, source, text string, f facts) (code []byte, cache
 	if err != nil {
 		return nil, false, err
 	}
-	options := append(append([]string{}, kernels.CompileOptions...), kernels.LinkOptions...)
+	with := linkOptions(n.version, text)
+	options := append(append([]string{}, kernels.CompileOptions...), with...)
 	key, err := kernels.Hash(source, text, trailerMagic, "NVRTC "+n.version, fmt.Sprint(f.capability()), strings.Join(options, " "))
 	if err != nil {
 		return nil, false, err
 	}
 	_, code, cached, err = in.get(entry{nameOf(source), key, ".cubin"}, func() ([]byte, error) {
-		return compileFor(source, text, f.capability(), kernels.LinkOptions...)
+		return compileFor(source, text, f.capability(), with...)
 	})
 	return code, cached, err
 }
+
+// linkOptions: ptxas 11.8, which is part of NVRTC 11.8 and so of this process, crashes on some
+// contracts (Uniswap's pools, every second or third time, by where their memory happens to lie),
+// but not with -O1. 12.9 does not.
+func linkOptions(version, text string) []string {
+	if text == "" || !strings.HasPrefix(version, "11.") {
+		return kernels.LinkOptions
+	}
+	return append(slices.Clone(kernels.LinkOptions), CarefulAssembler)
+}
+
+// CarefulAssembler is what NVRTC 11 compiles contracts with.
+const CarefulAssembler = "--ptxas-options=-O1"
 
 func (g *gpu) Keep(o CacheOptions) {
 	if old := g.codes.Swap(newCache(o)); old != g.kernels {
