@@ -75,7 +75,7 @@ sass: build/cuda/env ## count the machine instructions of opcodes (ARCH=sm_90; n
 engine-full: ## every state test and more random programs through the kernels on this machine (10 to 15 min)
 	GPUEVM_WORLDS=60 GPUEVM_STATETESTS=1 $(GO) test -count=1 -timeout 60m -run 'TestHost$$' -v ./gpuevm/device | grep -v '^=== '
 
-compiled-full: ## every state test with all of its codes compiled by the system's C++ compiler (an hour on 2 cores)
+compiled-full: ## every state test with all of its codes compiled by the system's C++ compiler (an hour or more on 2 cores)
 	GPUEVM_WORLDS=10 GPUEVM_STATETESTS=1 $(GO) test -count=1 -timeout 0 -run 'TestCompiledHost$$' -v ./gpuevm/device | grep -v '^=== '
 
 # The host device in the shape of a GPU: 128 lanes, words interleaved by warps of 32.
