@@ -48,6 +48,14 @@ func TestUsedOnGPU(t *testing.T) {
 	if ptxas == "" {
 		t.Skip("PTXAS names no ptxas")
 	}
+	if err := cuda.ContractCompiler(); err != nil {
+		t.Skip(err)
+	}
+	version, err := exec.Command(ptxas, "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	toolchain := regexp.MustCompile(`V\d[.\d]*`).FindString(string(version))
 	codes := usedCodes(t)
 	rows := make([]resources, len(codes))
 	next := make(chan int)
@@ -71,7 +79,7 @@ func TestUsedOnGPU(t *testing.T) {
 		return
 	}
 	file := filepath.Join("testdata", "used-"+usedTarget+".txt")
-	table := usedTable(codes, rows)
+	table := usedTable(toolchain, codes, rows)
 	if *update {
 		if err := os.WriteFile(file, []byte(table), 0o644); err != nil {
 			t.Fatal(err)
@@ -124,7 +132,7 @@ func usedResources(dir, ptxas string, assembled bool, u *usedCode) (r resources,
 		return r, nil
 	}
 	start = time.Now()
-	said, err := exec.Command(ptxas, "-c", "-v", strings.TrimPrefix(cuda.CarefulAssembler, "--ptxas-options="), fmt.Sprintf("-maxrregcount=%d", kernels.LinkRegisters), "-arch="+usedTarget, "-o", out, in).CombinedOutput()
+	said, err := exec.Command(ptxas, "-c", "-v", fmt.Sprintf("-maxrregcount=%d", kernels.LinkRegisters), "-arch="+usedTarget, "-o", out, in).CombinedOutput()
 	if err != nil {
 		return r, fmt.Errorf("ptxas: %w: %.2000s", err, said)
 	}
@@ -171,11 +179,11 @@ func TestNVRTCChild(t *testing.T) {
 	}
 }
 
-func usedTable(codes []usedCode, rows []resources) string {
+func usedTable(toolchain string, codes []usedCode, rows []resources) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# The codes that real blocks run most, compiled for %s by NVRTC and ptxas of %s (GPUEVM_USED=1, -run TestUsedOnGPU\n"+
+	fmt.Fprintf(&b, "# The codes that real blocks run most, compiled for %s by NVRTC and ptxas %s (GPUEVM_USED=1, -run TestUsedOnGPU\n"+
 		"# -update): bytes of code, text and machine code, functions, registers and bytes of stack of the function that has\n"+
-		"# most, bytes that all of them spill, and the seconds that NVRTC and ptxas took with all cores busy.\n", usedTarget, kernels.Toolchain)
+		"# most, bytes that all of them spill, and the seconds that NVRTC and ptxas took with all cores busy.\n", usedTarget, toolchain)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "code\tfork\tbytes\ttext\tmachine code\tfunctions\tregisters\tstack\tspill stores\tspill loads\tNVRTC\tptxas\t")
 	for i, u := range codes {

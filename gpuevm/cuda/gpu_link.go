@@ -2,7 +2,6 @@ package cuda
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,34 +15,34 @@ import (
 
 // relocatable compiles a text, or where that is empty a file of package kernels, to be linked.
 func relocatable(in *cache, _, source, text string, f facts) (code []byte, cached bool, err error) {
+	if err := ContractCompiler(); err != nil {
+		return nil, false, err
+	}
 	n, err := openNVRTC()
 	if err != nil {
 		return nil, false, err
 	}
-	with := linkOptions(n.version, text)
-	options := append(append([]string{}, kernels.CompileOptions...), with...)
+	options := append(append([]string{}, kernels.CompileOptions...), kernels.LinkOptions...)
 	key, err := kernels.Hash(source, text, trailerMagic, "NVRTC "+n.version, fmt.Sprint(f.capability()), strings.Join(options, " "))
 	if err != nil {
 		return nil, false, err
 	}
 	_, code, cached, err = in.get(entry{nameOf(source), key, ".cubin"}, func() ([]byte, error) {
-		return compileFor(source, text, f.capability(), with...)
+		return compileFor(source, text, f.capability(), kernels.LinkOptions...)
 	})
 	return code, cached, err
 }
 
-// linkOptions: ptxas 11.8, which is part of NVRTC 11.8 and so of this process, crashes on some
-// contracts (Uniswap's pools, every second or third time, by where their memory happens to lie),
-// but not with -O1. 12.9 does not.
-func linkOptions(version, text string) []string {
-	if text == "" || !strings.HasPrefix(version, "11.") {
-		return kernels.LinkOptions
+// ContractCompiler is nil where NVRTC can compile contracts. NVRTC 11 can't: its ptxas, which is
+// part of it and so of this process, crashes on some (11.8 on Uniswap's pools, every second or
+// third time with -O3, others each time with -O1; 12.9 on none of the 200 most used codes).
+func ContractCompiler() error {
+	n, err := openNVRTC()
+	if err == nil && strings.HasPrefix(n.version, "11.") {
+		return fmt.Errorf("%w: NVRTC %s crashes on some contracts, 12 or later is needed (NVRTC names its file)", ErrNoCompiler, n.version)
 	}
-	return append(slices.Clone(kernels.LinkOptions), CarefulAssembler)
+	return err
 }
-
-// CarefulAssembler is what NVRTC 11 compiles contracts with.
-const CarefulAssembler = "--ptxas-options=-O1"
 
 func (g *gpu) Keep(o CacheOptions) {
 	if old := g.codes.Swap(newCache(o)); old != g.kernels {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/gpuevm/gpuevm/gpuevm/cuda"
@@ -150,11 +151,19 @@ func TestFakeStack(t *testing.T) {
 
 // TestRelocatable: NVRTC makes of a text, and of the interpreter, what can be linked, once.
 func TestRelocatable(t *testing.T) {
-	if _, err := cuda.CompilerVersion(); err != nil && os.Getenv("GPUEVM_REQUIRE_NVRTC") == "" {
+	version, err := cuda.CompilerVersion()
+	if err != nil && os.Getenv("GPUEVM_REQUIRE_NVRTC") == "" {
 		t.Skip(err)
 	}
 	log := slog.New(slog.DiscardHandler)
 	dir := t.TempDir()
+	if strings.HasPrefix(version, "11.") {
+		_, _, err := cuda.Relocatable(cuda.CacheOptions{Dir: dir, Log: log}, "unit1.cu", unitText("unit_1", 1), 90)
+		if !errors.Is(err, cuda.ErrNoCompiler) || !contains(err.Error(), "12 or later is needed") {
+			t.Errorf("NVRTC %s: %v", version, err)
+		}
+		return
+	}
 	for _, cached := range []bool{false, true} {
 		code, was, err := cuda.Relocatable(cuda.CacheOptions{Dir: dir, Log: log}, "unit1.cu", unitText("unit_1", 1), 90)
 		if err != nil || was != cached || !contains(string(code), "\x7fELF") {

@@ -52,12 +52,13 @@ var openNVRTC = sync.OnceValues(func() (*nvrtc, error) {
 	return n, nil
 })
 
-// nvrtcPaths are where NVRTC may be, the oldest first: its code runs on more drivers.
+// nvrtcPaths are where NVRTC may be: the oldest that compiles contracts first, since its code
+// runs on more drivers.
 func nvrtcPaths() []string {
 	if path := os.Getenv("NVRTC"); path != "" {
 		return []string{path}
 	}
-	names := []string{"libnvrtc.so.11.2", "libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so"}
+	names := []string{"libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so", "libnvrtc.so.11.2"}
 	paths := slices.Clone(names)
 	for _, dir := range []string{os.Getenv("CUDA_HOME"), os.Getenv("CUDA_PATH"), "/usr/local/cuda", "/opt/cuda"} {
 		for _, name := range names {

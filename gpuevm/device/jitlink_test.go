@@ -117,8 +117,8 @@ func workloadCodes(t *testing.T) [][]byte {
 // TestJITLink links the interpreter with real contracts, all compiled by NVRTC as on a machine
 // with a GPU, and says what the kernel then needs. That is as far as one gets without a GPU.
 func TestJITLink(t *testing.T) {
-	if _, err := cuda.CompilerVersion(); err != nil || os.Getenv("NVJITLINK") == "" {
-		t.Skip("no NVRTC, or NVJITLINK names no linker: ", err)
+	if err := cuda.ContractCompiler(); err != nil || os.Getenv("NVJITLINK") == "" {
+		t.Skip("no NVRTC for contracts, or NVJITLINK names no linker: ", err)
 	}
 	codes := workloadCodes(t)
 	codes = codes[:min(4, len(codes))]

@@ -105,7 +105,7 @@ func newTiers(dev cuda.Device, o *Compile, count *counters) *tiers {
 		return nil
 	}
 	if dev.Info().Kind == "cuda" {
-		if _, err := cuda.CompilerVersion(); err != nil {
+		if err := cuda.ContractCompiler(); err != nil {
 			o.log.Warn("codes are not compiled for this GPU: the interpreter runs them", "why", err)
 			return nil
 		}
