@@ -3,11 +3,13 @@ package enginetest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -19,15 +21,18 @@ import (
 )
 
 // runStateTests runs the clients' common state tests, every n-th file of them as
-// GPUEVM_STATETESTS says (1: all), on plain cells and with the plainest of laws: one
-// exact execution, its diff, its fee. What go-ethereum itself does not pass is counted.
+// GPUEVM_STATETESTS says (1: all; 3/8: the third of eight shares), on plain cells and with
+// the plainest of laws: one exact execution, its diff, its fee. What go-ethereum itself does
+// not pass is counted.
 func runStateTests(t *testing.T, engine gpuevm.Engine) {
-	every := 25
+	first, every := 1, 25
 	if testing.Short() {
 		every = 250
 	}
-	if n, err := strconv.Atoi(os.Getenv("GPUEVM_STATETESTS")); err == nil && n > 0 {
-		every = n
+	if share := os.Getenv("GPUEVM_STATETESTS"); share != "" {
+		if err := parseShare(share, &first, &every); err != nil {
+			t.Fatalf("GPUEVM_STATETESTS is %q: %v", share, err)
+		}
 	}
 	dir := shareddata.Folder(t, "conformance")
 	known, err := specfile.ReadDeviations(filepath.Join(dir, "known-deviations.tsv"))
@@ -48,7 +53,7 @@ func runStateTests(t *testing.T, engine gpuevm.Engine) {
 			}
 		})
 	}
-	seen := -1
+	seen := -first
 	wanted := func(string) bool { seen++; return seen%every == 0 }
 	for _, archive := range archives {
 		if err := specfile.Read(archive, wanted, func(f specfile.File) error { files <- f; return nil }); err != nil {
@@ -61,6 +66,25 @@ func runStateTests(t *testing.T, engine gpuevm.Engine) {
 	if tally.pass == 0 {
 		t.Error("no state test passed")
 	}
+}
+
+// parseShare reads N, the first of N shares, or K/N.
+func parseShare(s string, k, n *int) error {
+	first, of, both := strings.Cut(s, "/")
+	if !both {
+		first, of = "1", s
+	}
+	var err error
+	if *k, err = strconv.Atoi(first); err != nil {
+		return err
+	}
+	if *n, err = strconv.Atoi(of); err != nil {
+		return err
+	}
+	if *k < 1 || *k > *n {
+		return errors.New("want N or K/N with 1 <= K <= N")
+	}
+	return nil
 }
 
 // stateTally runs and counts.
