@@ -78,7 +78,7 @@ func TestUsedOnGPU(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	file := filepath.Join("testdata", "used-"+usedTarget+".txt")
+	file := filepath.Join("testdata", "used-"+usedTarget+".table")
 	table := usedTable(toolchain, codes, rows)
 	if *update {
 		if err := os.WriteFile(file, []byte(table), 0o644); err != nil {
