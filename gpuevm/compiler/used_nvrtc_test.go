@@ -34,7 +34,7 @@ type resources struct {
 }
 
 // TestUsedOnGPU compiles the codes that real blocks run most for a GPU, and compares what
-// they take with testdata/used-sm_90.txt, which -update writes anew with the times that it took.
+// they take with testdata/used-sm_90.table, which -update writes anew with the times that it took.
 // NVRTC compiles all, ptxas every GPUEVM_USED-th: both for all take 20 minutes on two cores.
 func TestUsedOnGPU(t *testing.T) {
 	every, err := strconv.Atoi(os.Getenv("GPUEVM_USED"))
