@@ -3,6 +3,7 @@ package device
 import (
 	"errors"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -28,7 +29,7 @@ type Compile struct {
 	After int
 	// Wait makes a batch wait for what is to be compiled: for tests and benchmarks.
 	Wait bool
-	// Workers is how many units are compiled at once. Default: 1.
+	// Workers is how many units are compiled at once. Default: 1; with Wait, on all cores.
 	Workers int
 	// Queue is how many codes may wait; more ask again later. Default: 256.
 	Queue int
@@ -51,6 +52,9 @@ type Compile struct {
 }
 
 func (c *Compile) fill() {
+	if c.Wait && c.Workers == 0 {
+		c.Workers = runtime.GOMAXPROCS(0)
+	}
 	for _, d := range []struct {
 		field *int
 		value int
