@@ -83,16 +83,21 @@ fi
 step bench 900 ./gpuevm bench "${strict[@]}" --rounds $rounds --mgas $mgas --json "$out/bench.json"
 
 # Contracts compiled for the device, in processes of their own: it has never run on a GPU.
-step compiled 1200 tests gpuevm/device 20m -test.run "^$compiled" -test.skip 'Speed$'
+step compiled 1200 tests gpuevm/device 20m -test.run "^$compiled" -test.skip 'Speed$|Used$'
 step compiledspeed 600 env GPUEVM_SPEED=1 "$work/device.test" -test.v -test.timeout 10m -test.run "^${compiled}Speed$"
+if [ "$compiled" = TestGPUCompiled ]; then # minutes of compiling, which say nothing on the host
+  step compiledused 1200 env GPUEVM_SPEED=1 "$work/device.test" -test.v -test.timeout 20m -test.run '^TestGPUCompiledUsed$'
+fi
 
 {
   printf '{"commit":"%s","date":"%s","device":"%s","gpu":"%s","steps":[' "$(cat "$here/COMMIT")" "$(date -u +%FT%TZ)" "$device" "$gpu"
   (IFS=,; printf '%s' "${steps[*]}")
   printf ']'
-  if [ -s "$out/compiledspeed.log" ]; then
-    printf ',"compiledspeed":[%s]' "$(sed -n 's/^.*go:[0-9]*: \(.* interpreted .*\)$/"\1"/p' "$out/compiledspeed.log" | paste -sd, -)"
-  fi
+  for f in compiledspeed compiledused; do
+    if [ -s "$out/$f.log" ]; then
+      printf ',"%s":[%s]' $f "$(sed -n 's/^.*go:[0-9]*: \(.* interpreted .*\)$/"\1"/p' "$out/$f.log" | paste -sd, -)"
+    fi
+  done
   for f in devices.log blocks.json run.json bench.json; do # one JSON object a line
     if [ -s "$out/$f" ]; then printf ',"%s":[%s]' "${f%.*}" "$(grep '^{' "$out/$f" | paste -sd, -)"; fi
   done
