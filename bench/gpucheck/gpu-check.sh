@@ -34,8 +34,11 @@ done
 cd "$work" || exit 1
 export GPUEVM_DATA="$here/data" HOME="${HOME:-$work}" LD_LIBRARY_PATH="$work${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 # The machine's own NVRTC, if it can compile contracts; the bundle's is small, and can't.
-nvrtc=$(ls /usr/local/cuda*/lib64/libnvrtc.so.1[2-9] /usr/lib/x86_64-linux-gnu/libnvrtc.so.1[2-9] "$work"/libnvrtc.so.* 2>/dev/null | head -1)
-if [ -n "$nvrtc" ]; then export NVRTC="${NVRTC:-$nvrtc}" LD_LIBRARY_PATH="$LD_LIBRARY_PATH:$(dirname "$nvrtc")"; fi
+for nvrtc in /usr/local/cuda*/lib64/libnvrtc.so.1[2-9] /usr/lib/x86_64-linux-gnu/libnvrtc.so.1[2-9] "$work"/libnvrtc.so.*; do
+  [ -e "$nvrtc" ] || continue
+  export NVRTC="${NVRTC:-$nvrtc}" LD_LIBRARY_PATH="$LD_LIBRARY_PATH:$(dirname "$nvrtc")"
+  break
+done
 
 failed=0
 steps=()

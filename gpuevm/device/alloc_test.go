@@ -2,6 +2,7 @@ package device_test
 
 import (
 	"context"
+	"math/big"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/core"
@@ -31,16 +32,24 @@ func firstBlock(t testing.TB, name string, n int) (*gpuevm.BlockEnv, []gpuevm.Tx
 	signer := types.MakeSigner(w.Config, block.Number(), block.Time())
 	var txs []gpuevm.Tx
 	for i, tx := range block.Transactions() {
-		m, err := core.TransactionToMessage(tx, signer, block.BaseFee())
-		if err != nil {
-			t.Fatal(err)
-		}
-		txs = append(txs, gpuevm.Tx{
-			Index: i, From: m.From, To: m.To, Nonce: m.Nonce, Value: m.Value, Gas: m.GasLimit, GasPrice: m.GasPrice,
-			GasFeeCap: m.GasFeeCap, GasTipCap: m.GasTipCap, Data: m.Data, TrustNonce: true,
-		})
+		txs = append(txs, txOf(t, tx, signer, block.BaseFee()))
+		txs[i].Index = i
 	}
 	return gpuevm.NewBlockEnv(w.Config, block.Header(), block.Coinbase(), nil), txs, mem
+}
+
+// txOf is a signed transaction as one that can run on the state before its block, whatever its
+// sender sent before it there.
+func txOf(t testing.TB, tx *types.Transaction, signer types.Signer, baseFee *big.Int) gpuevm.Tx {
+	m, err := core.TransactionToMessage(tx, signer, baseFee)
+	if err != nil {
+		t.Fatalf("%s: %v", tx.Hash().Hex(), err)
+	}
+	return gpuevm.Tx{
+		Hash: tx.Hash(), From: m.From, To: m.To, Nonce: m.Nonce, Value: m.Value, Gas: m.GasLimit, GasPrice: m.GasPrice,
+		GasFeeCap: m.GasFeeCap, GasTipCap: m.GasTipCap, BlobFeeCap: m.BlobGasFeeCap, BlobHashes: m.BlobHashes, Data: m.Data,
+		AccessList: m.AccessList, Auths: m.SetCodeAuthorizations, TrustNonce: true,
+	}
 }
 
 // TestAllocations: twice as many transactions cost hardly any more allocations.

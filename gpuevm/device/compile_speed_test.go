@@ -60,24 +60,26 @@ func loop(t testing.TB, text string, n int) (*gpuevm.BlockEnv, []gpuevm.Tx, *sta
 // parallelism with program order, by the time that kernels take: the least of rounds in which
 // the three take turns. It runs where GPUEVM_SPEED is set.
 func TestCompiledSpeed(t *testing.T) {
-	if os.Getenv("GPUEVM_SPEED") == "" {
-		t.Skip("GPUEVM_SPEED is not set")
-	}
 	speeds(t, openHost, 1)
 }
 
 // TestGPUCompiledSpeed does so on a GPU, which wants many more transactions.
 func TestGPUCompiledSpeed(t *testing.T) {
+	speeds(t, device.OpenGPU, 10)
+}
+
+// wantSpeed skips what takes minutes and says nothing on a busy machine.
+func wantSpeed(t *testing.T) {
 	if os.Getenv("GPUEVM_SPEED") == "" {
 		t.Skip("GPUEVM_SPEED is not set")
 	}
-	speeds(t, device.OpenGPU, 10)
 }
 
 type opener = func(testing.TB, device.Options) *device.Engine
 
 // speeds measures workloads of so many times what the host gets, loops, and real blocks.
 func speeds(t *testing.T, open opener, times int) {
+	wantSpeed(t)
 	for _, w := range []struct {
 		name string
 		txs  int

@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/core"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/gpuevm/gpuevm/bench/source"
 	"github.com/gpuevm/gpuevm/gpuevm"
@@ -33,21 +31,16 @@ type called struct {
 // a time, real ones over and over, each on the state before its block. Least kernel time of
 // rounds in which the two take turns. It runs where GPUEVM_SPEED is set.
 func TestCompiledUsed(t *testing.T) {
-	if os.Getenv("GPUEVM_SPEED") == "" {
-		t.Skip("GPUEVM_SPEED is not set")
-	}
 	usedSpeeds(t, openHost, 256)
 }
 
 // TestGPUCompiledUsed does so on a GPU, which wants many more transactions.
 func TestGPUCompiledUsed(t *testing.T) {
-	if os.Getenv("GPUEVM_SPEED") == "" {
-		t.Skip("GPUEVM_SPEED is not set")
-	}
 	usedSpeeds(t, device.OpenGPU, 16384)
 }
 
 func usedSpeeds(t *testing.T, open opener, txs int) {
+	wantSpeed(t)
 	set, err := source.Open(shareddata.Folder(t, "blocks"))
 	if err != nil {
 		t.Fatal(err)
@@ -113,15 +106,7 @@ func callsOf(t *testing.T, b *source.Block) map[common.Hash][]gpuevm.Tx {
 		if err != nil || code == (common.Hash{}) || code == types.EmptyCodeHash {
 			continue // also what a witness lacks, for an account that the block made
 		}
-		m, err := core.TransactionToMessage(tx, signer, b.Block.BaseFee())
-		if err != nil {
-			t.Fatalf("%s: %v", b.Name, err)
-		}
-		calls[code] = append(calls[code], gpuevm.Tx{
-			Hash: tx.Hash(), From: m.From, To: m.To, Nonce: m.Nonce, Value: m.Value, Gas: m.GasLimit, GasPrice: m.GasPrice,
-			GasFeeCap: m.GasFeeCap, GasTipCap: m.GasTipCap, BlobFeeCap: m.BlobGasFeeCap, BlobHashes: m.BlobHashes, Data: m.Data,
-			AccessList: m.AccessList, Auths: m.SetCodeAuthorizations, TrustNonce: true,
-		})
+		calls[code] = append(calls[code], txOf(t, tx, signer, b.Block.BaseFee()))
 	}
 	return calls
 }

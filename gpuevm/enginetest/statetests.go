@@ -30,7 +30,8 @@ func runStateTests(t *testing.T, engine gpuevm.Engine) {
 		every = 250
 	}
 	if share := os.Getenv("GPUEVM_STATETESTS"); share != "" {
-		if err := parseShare(share, &first, &every); err != nil {
+		var err error
+		if first, every, err = parseShare(share); err != nil {
 			t.Fatalf("GPUEVM_STATETESTS is %q: %v", share, err)
 		}
 	}
@@ -69,22 +70,17 @@ func runStateTests(t *testing.T, engine gpuevm.Engine) {
 }
 
 // parseShare reads N, the first of N shares, or K/N.
-func parseShare(s string, k, n *int) error {
+func parseShare(s string) (k, n int, err error) {
 	first, of, both := strings.Cut(s, "/")
 	if !both {
 		first, of = "1", s
 	}
-	var err error
-	if *k, err = strconv.Atoi(first); err != nil {
-		return err
+	k, err1 := strconv.Atoi(first)
+	n, err2 := strconv.Atoi(of)
+	if err1 != nil || err2 != nil || k < 1 || k > n {
+		return 0, 0, errors.New("want N or K/N with 1 <= K <= N")
 	}
-	if *n, err = strconv.Atoi(of); err != nil {
-		return err
-	}
-	if *k < 1 || *k > *n {
-		return errors.New("want N or K/N with 1 <= K <= N")
-	}
-	return nil
+	return k, n, nil
 }
 
 // stateTally runs and counts.
