@@ -68,21 +68,25 @@ func TestVerifyFinds(t *testing.T) {
 		{"the account trie's root gone", func(db *pebble.DB) error { return db.Delete([]byte{'t'}, nil) },
 			map[Kind]int{MissingNode: 1}, "account trie path (root)"},
 		{"a node too many", func(db *pebble.DB) error {
-			key := join([]byte{'n'}, owner[:], []byte{1, 2, 3, 4, 5, 6, 7, 8, 9})
+			key := join([]byte{'n'}, owner[:], []byte{16, 1, 2, 3, 4, 5, 6, 7, 8, 9})
 			return db.Set(key, sealed(1, key, []byte("a node")), nil)
 		}, map[Kind]int{ExtraNode: 1}, "path 123456789"},
 		{"account nodes too many", func(db *pebble.DB) error {
 			for i := range byte(16) {
-				key := []byte{'t', i, 1, 2, 3, 4, 5, 6, 7, 8, 9}
+				key := []byte{'t', 16, i, 1, 2, 3, 4, 5, 6, 7, 8, 9}
 				if err := db.Set(key, sealed(1, key, []byte("a node")), nil); err != nil {
 					return err
 				}
 			}
 			return nil
 		}, map[Kind]int{ExtraNode: 16}, "account trie path"},
+		{"a node among those of other levels", func(db *pebble.DB) error {
+			key := []byte{'t', 1, 2, 3, 4, 5, 6, 7, 8, 9}
+			return db.Set(key, sealed(1, key, []byte("a node")), nil)
+		}, map[Kind]int{BrokenRecord: 1}, "path 010203040506070809 among those of other levels"},
 		{"tries of nobody", func(db *pebble.DB) error {
 			for i := range byte(16) {
-				for _, path := range [][]byte{nil, {3}} {
+				for _, path := range [][]byte{nil, {3}, {16, 3, 4, 5, 6}} {
 					key := join([]byte{'n'}, common.Hash{i << 4, i}.Bytes(), path)
 					if err := db.Set(key, sealed(1, key, []byte("a node")), nil); err != nil {
 						return err
@@ -90,7 +94,7 @@ func TestVerifyFinds(t *testing.T) {
 				}
 			}
 			return nil
-		}, map[Kind]int{ExtraNode: 32}, "no account with storage"},
+		}, map[Kind]int{ExtraNode: 48}, "no account with storage"},
 		{"another node", func(db *pebble.DB) error {
 			key := join([]byte{'n'}, owner[:])
 			return db.Set(key, sealed(1, key, []byte("a node")), nil)

@@ -99,7 +99,7 @@ func (b *built) codes(s *Store) {
 
 func (b *built) nodes(x *step) {
 	for _, owner := range x.Wiped {
-		prefix := nodeKey(nil, owner, nil)
+		prefix := trieKey(nil, owner)
 		_ = b.batch.DeleteRange(prefix, after(prefix), nil)
 	}
 	for i := range x.Nodes {

@@ -59,10 +59,15 @@ func keyName(key []byte) string {
 		return fmt.Sprintf("account %s slot %#x", common.BytesToAddress(rest[:20]).Hex(), rest[20:])
 	case key[0] == kindCode:
 		return fmt.Sprintf("code %#x", rest)
-	case key[0] == kindTop:
-		return fmt.Sprintf("account trie node %x", rest)
-	case key[0] == kindNode && len(rest) >= 32:
-		return fmt.Sprintf("storage trie node %#x %x", rest[:32], rest[32:])
+	case key[0] == kindTop || key[0] == kindNode:
+		owner, path, err := splitNodeKey(key)
+		switch {
+		case err != nil:
+			return fmt.Sprintf("trie node with key %#x", key)
+		case key[0] == kindTop:
+			return fmt.Sprintf("account trie node %x", path)
+		}
+		return fmt.Sprintf("storage trie node %#x %x", owner[:], path)
 	case key[0] == kindBlock || key[0] == kindUndo:
 		return fmt.Sprintf("record %c of block %#x", key[0], rest)
 	case key[0] == kindMeta:

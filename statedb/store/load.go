@@ -168,6 +168,6 @@ func (l *Loader) Code(hash common.Hash, blob []byte) error { return l.put(codeKe
 
 // Node puts a trie node.
 func (l *Loader) Node(n Node) error {
-	var key [97]byte
+	var key [nodeKeySize]byte
 	return l.put(nodeKey(key[:], n.Owner, n.Path), n.Blob)
 }

@@ -27,7 +27,7 @@ func (s *Store) Node(owner common.Hash, path []byte, hash common.Hash) (blob []b
 	if blob, ok := s.flight.get(hash); ok {
 		return blob, nil
 	}
-	var buf [97]byte
+	var buf [nodeKeySize]byte
 	key := nodeKey(buf[:], owner, path)
 	_, err = s.get(key, func(_ stamp, p []byte) error {
 		blob = append([]byte(nil), p...)

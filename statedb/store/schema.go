@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 
@@ -9,20 +10,23 @@ import (
 	"github.com/gpuevm/gpuevm/gpuevm"
 )
 
-// The key schema, version 1. The first byte of a key is its kind:
+// The key schema, version 2. The first byte of a key is its kind:
 //
 //	a address               account: nonce, balance, code hash
 //	s address slot          storage slot, as the EVM names it
 //	c codehash              code
-//	t path                  node of the account trie
-//	n owner path            node of the storage trie of the account with hash owner
+//	t [deep] path           node of the account trie
+//	n owner [deep] path     node of the storage trie of the account with hash owner
 //	h number                block hash and state root, by block number
 //	u number                what the block changed: cells before and after it
 //	m name                  "schema", "genesis", "head", "loading"
 //
 // Numbers are 8 bytes big-endian, so that they sort. Paths are one byte a nibble, as in
 // go-ethereum: nodes sort in the order of the trie, and Pebble's prefix compression
-// takes the waste.
+// takes the waste. Only a trie's upper levels stand before all others: each of their nodes
+// would lie alone at the head of a large sub-trie, in a block of its own, and every
+// way down a trie leads through them. Together, those of a million accounts are 2 MB. The
+// byte that the paths of all other nodes begin with is larger than a nibble.
 //
 // Accounts and slots are kept under their plain names and not under the Keccak of
 // them. The reader has the plain name, so a look-up costs no hash; neighbouring slots (the
@@ -53,7 +57,7 @@ import (
 // checksum in the value does, and it covers the key, so that a value under the wrong key is
 // found as well. What no checksum finds is a record that is missing or old as a whole;
 // the state root does (bulk.Verify), and for nodes the hash by which they are asked for.
-const schemaVersion = 1
+const schemaVersion = 2
 
 const (
 	kindAccount = 'a'
@@ -73,6 +77,12 @@ var (
 	metaLoading = []byte("mloading")
 )
 
+const (
+	upperLevels = 4    // nodes with shorter paths
+	deep        = 0x10 // what the other paths begin with
+	nodeKeySize = 1 + 32 + 1 + 64
+)
+
 type slotKey struct {
 	addr common.Address
 	slot common.Hash
@@ -90,10 +100,38 @@ func codeKey(hash common.Hash) []byte { return append([]byte{kindCode}, hash[:].
 
 // nodeKey is where a trie node is; the account trie has no owner.
 func nodeKey(buf []byte, owner common.Hash, path []byte) []byte {
-	if owner == (common.Hash{}) {
-		return append(append(buf[:0], kindTop), path...)
+	key := trieKey(buf, owner)
+	if len(path) >= upperLevels {
+		key = append(key, deep)
 	}
-	return append(append(append(buf[:0], kindNode), owner[:]...), path...)
+	return append(key, path...)
+}
+
+// trieKey is what the keys of all nodes of a trie begin with.
+func trieKey(buf []byte, owner common.Hash) []byte {
+	if owner == (common.Hash{}) {
+		return append(buf[:0], kindTop)
+	}
+	return append(append(buf[:0], kindNode), owner[:]...)
+}
+
+// splitNodeKey takes a trie node's key apart. The path aliases it.
+func splitNodeKey(key []byte) (owner common.Hash, path []byte, err error) {
+	path = key[1:]
+	if key[0] == kindNode {
+		if len(path) < len(owner) {
+			return owner, nil, errors.New("storage trie node without an owner")
+		}
+		owner, path = common.Hash(path[:len(owner)]), path[len(owner):]
+	}
+	isDeep := len(path) > 0 && path[0] == deep
+	if isDeep {
+		path = path[1:]
+	}
+	if isDeep != (len(path) >= upperLevels) {
+		return owner, nil, fmt.Errorf("trie node at path %x among those of other levels", path)
+	}
+	return owner, path, nil
 }
 
 func numberKey(kind byte, number uint64) []byte {

@@ -238,46 +238,6 @@ func (p *Snapshot) Code(hash common.Hash) ([]byte, error) {
 	return append([]byte(nil), payload...), err
 }
 
-// Nodes is a walk over trie nodes that can be sent from trie to trie. Nodes come without
-// their hashes.
-type Nodes struct{ Walk[Node] }
-
-// Nodes walks the trie nodes; nowhere before it is sent somewhere.
-func (p *Snapshot) Nodes() *Nodes {
-	return &Nodes{*newWalk(p, []byte{kindNode}, []byte{kindNode}, func(key, payload []byte, into *Node) error {
-		*into = Node{Path: key[1:], Blob: payload}
-		if key[0] == kindNode {
-			if len(key) < 33 {
-				return fmt.Errorf("storage trie node without an owner")
-			}
-			into.Owner, into.Path = common.Hash(key[1:33]), key[33:]
-		}
-		return nil
-	})}
-}
-
-// Trie sends the walk to the nodes of one trie whose paths begin with prefix.
-func (n *Nodes) Trie(owner common.Hash, prefix []byte) {
-	from := nodeKey(nil, owner, prefix)
-	n.within(from, after(from))
-}
-
-// Top sends the walk to the root node of a trie alone.
-func (n *Nodes) Top(owner common.Hash) {
-	from := nodeKey(nil, owner, nil)
-	n.within(from, append(from[:len(from):len(from)], 0))
-}
-
-// Storage sends the walk to the storage tries of owners that begin with a nibble, from one
-// owner on.
-func (n *Nodes) Storage(nibble byte, from common.Hash) {
-	to := []byte{kindNode, (nibble + 1) << 4}
-	if nibble == 15 {
-		to = []byte{kindNode + 1}
-	}
-	n.within(append([]byte{kindNode}, from[:]...), to)
-}
-
 // Rest checks what the other walks don't visit: hashes of blocks, undo records, metadata.
 func (p *Snapshot) Rest(visited func()) error {
 	for _, kind := range []byte{kindBlock, kindUndo, kindMeta} {

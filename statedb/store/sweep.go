@@ -11,11 +11,16 @@ import (
 // owners and paths: a sub-trie's nodes are neighbours on disk, and an iterator that is there
 // already needs a third of the time of a look-up. It keeps the store from being closed.
 type Sweep struct {
-	s     *Store
+	s            *Store
+	upper, lower place // the upper levels lie apart
+	key          []byte
+	blobs        []byte // room for nodes; whoever gets one keeps it
+}
+
+// place is where a sweep is.
+type place struct {
 	iter  *pebble.Iterator
 	asked int
-	key   []byte
-	blobs []byte // room for nodes; whoever gets one keeps it
 }
 
 const (
@@ -33,11 +38,15 @@ func (w *Sweep) Node(owner common.Hash, path []byte, hash common.Hash) ([]byte, 
 	if blob, ok := w.s.flight.get(hash); ok {
 		return blob, nil
 	}
-	if w.asked++; w.asked <= sweepAfter || hash == (common.Hash{}) || !w.began() {
+	at := &w.lower
+	if len(path) < upperLevels {
+		at = &w.upper
+	}
+	if at.asked++; at.asked <= sweepAfter || hash == (common.Hash{}) || !w.began(at) {
 		return w.s.Node(owner, path, hash)
 	}
 	w.key = nodeKey(w.key, owner, path)
-	blob, err := w.seek()
+	blob, err := w.seek(at.iter)
 	if err == nil && (blob == nil || hashOf(blob) != hash) {
 		return w.s.Node(owner, path, hash) // the disk may have gone on since
 	}
@@ -45,30 +54,30 @@ func (w *Sweep) Node(owner common.Hash, path []byte, hash common.Hash) ([]byte, 
 }
 
 // began makes an iterator. Where that fails, a look-up will say why.
-func (w *Sweep) began() bool {
-	if w.iter != nil {
+func (w *Sweep) began(at *place) bool {
+	if at.iter != nil {
 		return true
 	}
 	if w.s.gate.enter() != nil {
 		return false
 	}
 	var err error
-	if w.iter, err = w.s.db.NewIter(nil); err != nil {
-		w.iter = nil
+	if at.iter, err = w.s.db.NewIter(nil); err != nil {
+		at.iter = nil
 		w.s.gate.leave()
 	}
 	return err == nil
 }
 
 // seek is what the iterator has at the key.
-func (w *Sweep) seek() ([]byte, error) {
-	if !w.iter.SeekPrefixGE(w.key) || !bytes.Equal(w.iter.Key(), w.key) {
-		if err := w.iter.Error(); err != nil {
+func (w *Sweep) seek(iter *pebble.Iterator) ([]byte, error) {
+	if !iter.SeekPrefixGE(w.key) || !bytes.Equal(iter.Key(), w.key) {
+		if err := iter.Error(); err != nil {
 			return nil, wrapDisk(w.key, err)
 		}
 		return nil, nil
 	}
-	value, err := w.iter.ValueAndErr()
+	value, err := iter.ValueAndErr()
 	if err != nil {
 		return nil, wrapDisk(w.key, err)
 	}
@@ -90,9 +99,11 @@ func (w *Sweep) keep(blob []byte) []byte {
 
 // Close ends the sweep.
 func (w *Sweep) Close() {
-	if w.iter != nil {
-		_ = w.iter.Close() // its errors were those of seek
-		w.iter = nil
-		w.s.gate.leave()
+	for _, at := range []*place{&w.upper, &w.lower} {
+		if at.iter != nil {
+			_ = at.iter.Close() // its errors were those of seek
+			at.iter = nil
+			w.s.gate.leave()
+		}
 	}
 }

@@ -11,10 +11,14 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 )
 
-// sweptNode is node i as block n has it.
+// sweptNode is node i as block n has it; odd ones are deep.
 func sweptNode(i, n byte) Node {
 	blob := crypto.Keccak256([]byte{i, n})
-	return Node{Owner: common.Hash{i % 3}, Path: []byte{1, i}, Blob: blob, Hash: crypto.Keccak256Hash(blob)}
+	path := []byte{1, i}
+	if i&1 == 1 {
+		path = []byte{1, 0, 0, 0, i}
+	}
+	return Node{Owner: common.Hash{i % 3}, Path: path, Blob: blob, Hash: crypto.Keccak256Hash(blob)}
 }
 
 func advanceNodes(t *testing.T, s *Store, n byte, nodes ...Node) {
@@ -59,7 +63,7 @@ func TestSweep(t *testing.T) {
 		wants(sweptNode(i, 1), nil)
 		wants(sweptNode(n-1-i, 1), nil)
 	}
-	if w.iter == nil {
+	if w.upper.iter == nil || w.lower.iter == nil {
 		t.Fatal("the sweep looks every node up")
 	}
 	absent := sweptNode(7, 1)
@@ -77,7 +81,7 @@ func TestSweep(t *testing.T) {
 	w.Close()
 	w = s.Sweep()
 	for i := range byte(sweepAfter) {
-		wants(sweptNode(20+i, 1), nil)
+		wants(sweptNode(20+2*i, 1), nil)
 	}
 	wants(damaged, ErrCorrupt)
 

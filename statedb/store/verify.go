@@ -64,22 +64,23 @@ func (s *Store) EachSlot(addr common.Address, visit func(slot, value common.Hash
 	})
 }
 
-// EachNode visits the trie nodes on disk: the account trie's, then those of storage tries by
-// owner, each trie in the order of its paths. The node's memory is the visitor's only
-// until it returns.
+// EachNode visits the trie nodes on disk: those of storage tries by owner, then the account
+// trie's, of each trie the upper levels first. The node's memory is the visitor's only until it
+// returns.
 func (s *Store) EachNode(visit func(Node) error) error {
-	err := s.scan([]byte{kindNode}, []byte{kindNode + 1}, func(key []byte, _ stamp, p []byte) error {
-		if len(key) < 33 {
-			return corrupt(key, "storage trie node without an owner")
+	for _, kind := range []byte{kindNode, kindTop} {
+		err := s.scan([]byte{kind}, []byte{kind + 1}, func(key []byte, _ stamp, p []byte) error {
+			owner, path, err := splitNodeKey(key)
+			if err != nil {
+				return corrupt(key, "%v", err)
+			}
+			return visit(Node{Owner: owner, Path: path, Blob: p})
+		})
+		if err != nil {
+			return err
 		}
-		return visit(Node{Owner: common.Hash(key[1:33]), Path: key[33:], Blob: p})
-	})
-	if err != nil {
-		return err
 	}
-	return s.scan([]byte{kindTop}, []byte{kindTop + 1}, func(key []byte, _ stamp, p []byte) error {
-		return visit(Node{Path: key[1:], Blob: p})
-	})
+	return nil
 }
 
 // Kinds are the kinds of records, as Stats names them.
