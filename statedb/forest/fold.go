@@ -189,7 +189,7 @@ func (f *Forest) updateStorage() error {
 	errs := make([]error, len(s.folds))
 	each(f.opt.Workers, len(s.folds), func(k int) {
 		a := &c.accounts[s.folds[k]]
-		if err := a.updateSlots(s.items[a.from:a.to]); err != nil {
+		if err := a.updateSlots(s.items[a.from:a.to], !f.opt.Partial); err != nil {
 			errs[k] = fmt.Errorf("storage of account %s: %w", a.addr.Hex(), err)
 		}
 	})
@@ -220,7 +220,9 @@ func (f *Forest) open(a *account) {
 	}
 }
 
-func (a *account) updateSlots(items []mpt.Item) error {
+// updateSlots brings an account's storage up to date. ahead says that what is to be loaded
+// may be guessed.
+func (a *account) updateSlots(items []mpt.Item, ahead bool) error {
 	if a.wiped {
 		if err := a.trie.Clear(); err != nil {
 			return err
@@ -232,6 +234,11 @@ func (a *account) updateSlots(items []mpt.Item) error {
 	}
 	if !exists {
 		return nil
+	}
+	if ahead && len(items) > 1 && a.trie.Lacks() {
+		if err := a.trie.Resolve(items); err != nil {
+			return err
+		}
 	}
 	return a.trie.Update(items)
 }

@@ -240,6 +240,7 @@ func (w *worker) load(key *common.Hash, depth int, hash *slot) (ref, error) {
 		return 0, fmt.Errorf("trie %x, node at path %x, hash %x: %w", t.owner, path, *hash, err)
 	}
 	w.head(r).stored = true
+	t.loads.Add(1)
 	return r, nil
 }
 

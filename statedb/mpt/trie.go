@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -57,6 +58,8 @@ type Trie struct {
 	promised  int // keys it was told
 	unwritten int // items since the last Collect
 	size      int64
+	loads     atomic.Int64 // nodes since the last Update
+	lacks     bool         // there were such at the last
 	err       error
 }
 
@@ -78,6 +81,12 @@ func (t *Trie) Owner() common.Hash { return t.owner }
 
 // Size is the number of bytes of the trie's nodes in the arena.
 func (t *Trie) Size() int64 { return t.size }
+
+// Lacks says that the next Update will, by what was last seen, need nodes that are not in the
+// arena: it asks for them one after another, and Resolve for several at once.
+func (t *Trie) Lacks() bool {
+	return t.lacks || t.root == 0 && t.hash != types.EmptyRootHash || t.loads.Load() > 0
+}
 
 // Err is what poisoned the trie.
 func (t *Trie) Err() error { return t.err }
@@ -134,7 +143,7 @@ func (t *Trie) Update(batch []Item) error {
 	}
 	root, changed, err := w.apply(t.root, 0, batch)
 	err = w.finish(err)
-	t.root = root
+	t.root, t.lacks = root, t.loads.Swap(0) > 0
 	if changed {
 		t.stale, t.unsent = true, true
 		t.pending += len(batch)
