@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -27,26 +28,48 @@ type DeviceHasher struct {
 	least  int // permutations in a batch; more than any batch has: never
 	failed atomic.Bool
 	onIt   atomic.Int64
+	all    atomic.Int64
 	pool   sync.Pool
 }
 
+const never = 1 << 62
+
 // NewDeviceHasher measures from which size on the device is quicker than one core.
 func NewDeviceHasher(device Digester, cpu keccak.Hasher) *DeviceHasher {
-	h := &DeviceHasher{device: device, cpu: cpu, pool: sync.Pool{New: func() any { return new(digests) }}}
+	h := NewOnDevice(device, cpu)
 	for h.least = 1 << 8; h.least <= 1<<18 && !h.pays(h.least); h.least *= 4 {
 	}
 	if h.least > 1<<18 {
-		h.least = 1 << 62
+		h.least = never
 	}
+	h.onIt.Store(0)
 	return h
+}
+
+// NewOnDevice gives every batch to the device, and to the CPU what the device fails on.
+func NewOnDevice(device Digester, cpu keccak.Hasher) *DeviceHasher {
+	return &DeviceHasher{device: device, cpu: cpu, pool: sync.Pool{New: func() any { return new(digests) }}}
 }
 
 // Least is from how many permutations on a batch goes to the device; ok is false where none
 // does.
-func (h *DeviceHasher) Least() (permutations int, ok bool) { return h.least, h.least < 1<<62 }
+func (h *DeviceHasher) Least() (permutations int, ok bool) { return h.least, h.least < never }
 
-// OnDevice is how many permutations the device has done.
-func (h *DeviceHasher) OnDevice() int64 { return h.onIt.Load() }
+// Done is how many permutations were done, and how many of them by the device.
+func (h *DeviceHasher) Done() (all, onDevice int64) { return h.all.Load(), h.onIt.Load() }
+
+// String says how much the device hashes, and has hashed.
+func (h *DeviceHasher) String() string {
+	all, did := h.Done()
+	from := fmt.Sprintf("trie nodes in batches of %d permutations or more", h.least)
+	switch {
+	case h.least == 0:
+		from = "all trie nodes"
+	case h.least == never:
+		from = "no trie nodes, the CPU being quicker"
+	}
+	return fmt.Sprintf("hashes %s; %d of %d permutations", from, did, all)
+}
 
 // pays hashes so many messages of one permutation in turns on both sides.
 func (h *DeviceHasher) pays(messages int) bool {
@@ -73,6 +96,7 @@ func (h *DeviceHasher) pays(messages int) bool {
 
 // Hash implements keccak.Hasher.
 func (h *DeviceHasher) Hash(b *keccak.Batch) {
+	h.all.Add(int64(b.Permutations()))
 	if b.Permutations() < h.least || h.failed.Load() || !h.hash(b) {
 		h.cpu.Hash(b)
 	}

@@ -60,18 +60,16 @@ func TestDeviceHasher(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer engine.Close()
-	h := NewDeviceHasher(engine, keccak.Best())
-	h.least = 1
+	h := NewOnDevice(engine, keccak.Best())
 	sameAsGeth(t, h, 3)
-	if h.OnDevice() == 0 {
-		t.Fatal("the device has hashed nothing")
+	if all, did := h.Done(); did == 0 || all != did {
+		t.Fatalf("the device has done %d of %d permutations", did, all)
 	}
 
-	h = NewDeviceHasher(&broken{left: 1 << 30}, keccak.Best())
-	h.least, h.device = 1, &broken{left: 2}
+	h = NewOnDevice(&broken{left: 2}, keccak.Best())
 	sameAsGeth(t, h, 5)
-	if !h.failed.Load() {
-		t.Fatal("a lost device goes unnoticed")
+	if all, did := h.Done(); !h.failed.Load() || did == 0 || all <= 2*did {
+		t.Fatalf("a device that is lost after two of five batches has done %d of %d permutations", did, all)
 	}
 	if least, ok := NewDeviceHasher(new(broken), keccak.Best()).Least(); ok {
 		t.Fatalf("a device that fails at once is used from %d permutations on", least)

@@ -8,6 +8,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/gpuevm/gpuevm/bench/workload"
 	"github.com/gpuevm/gpuevm/hostsched"
+	"github.com/gpuevm/gpuevm/statedb/forest"
 )
 
 // Whatever serial go-ethereum makes of a block that we do not is named.
@@ -16,7 +17,7 @@ func TestAgainstSerial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begin, err := inMemory(w)
+	begin, err := inMemory(w, forest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func TestRootedReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begin, err := inMemory(w)
+	begin, err := inMemory(w, forest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

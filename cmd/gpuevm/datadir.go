@@ -75,7 +75,7 @@ type disk struct {
 
 // openDisk opens the state of a chain in a directory, and puts the genesis in an empty one.
 func openDisk(ctx context.Context, o *stateOptions, genesis *types.Header, alloc types.GenesisAlloc) (*disk, error) {
-	db, err := openStore(o.dir, statedb.Options{Store: store.Options{Genesis: genesis.Hash(), Sync: o.sync}})
+	db, err := openStore(o.dir, statedb.Options{Store: store.Options{Genesis: genesis.Hash(), Sync: o.sync}, Forest: o.tries})
 	if err != nil {
 		return nil, err
 	}

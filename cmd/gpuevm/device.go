@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/gpuevm/gpuevm/gpuevm/cuda"
 	"github.com/gpuevm/gpuevm/gpuevm/device"
 	"github.com/gpuevm/gpuevm/hostsched"
+	"github.com/gpuevm/gpuevm/statedb/keccak"
 	"github.com/urfave/cli/v2"
 )
 
@@ -33,6 +35,7 @@ type executor struct {
 	says   string         // what was opened, or why not
 	strict bool
 	tiers  device.Compile
+	hasher *bench.DeviceHasher // of trie nodes; nil: the CPU
 	errs   io.Writer
 	log    *slog.Logger
 }
@@ -224,6 +227,28 @@ func (x *executor) options(threads int) hostsched.Options {
 	return o
 }
 
+// hasherOf is what --hasher names.
+func (x *executor) hasherOf(name string) (keccak.Hasher, error) {
+	gpu := x.device != nil && x.raw.Info().Kind == "cuda"
+	switch {
+	case name == "device" && x.device == nil:
+		return nil, usagef("--hasher device: no device executes: %s", cmp.Or(x.says, "--device go"))
+	case name == "device":
+		x.hasher = bench.NewOnDevice(x.device, keccak.Best())
+		return x.hasher, nil
+	case name == "cpu" || name == "auto" && !gpu:
+		return keccak.Best(), nil
+	case name == "auto":
+		x.hasher = bench.NewDeviceHasher(x.device, keccak.Best())
+		return x.hasher, nil
+	}
+	h, err := keccak.ByName(name)
+	if err != nil {
+		return nil, usagef("--hasher: %v; or auto, device or cpu", err)
+	}
+	return h, nil
+}
+
 // close says what became of the transactions and gives the device back. Under --strict-gpu
 // a fault is an error now, though the CPU engine has made good for it.
 func (x *executor) close() error {
@@ -237,6 +262,9 @@ func (x *executor) close() error {
 	}
 	x.device, x.twin = nil, nil
 	fmt.Fprintf(x.errs, "gpuevm: %s: %s\n", x.name, stats)
+	if x.hasher != nil {
+		fmt.Fprintf(x.errs, "gpuevm: %s: %s\n", x.name, x.hasher)
+	}
 	if err != nil {
 		fmt.Fprintf(x.errs, "gpuevm: %s: close: %v\n", x.name, err) // all results are there already
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +13,8 @@ import (
 	"github.com/gpuevm/gpuevm/fallback"
 	"github.com/gpuevm/gpuevm/gpuevm/cuda"
 	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
+	"github.com/gpuevm/gpuevm/statedb/forest"
+	"github.com/gpuevm/gpuevm/statedb/keccak"
 )
 
 // onCPU are settings as --device go makes them.
@@ -79,6 +83,27 @@ func TestHostDeviceReplay(t *testing.T) {
 	expect(t, exitFailed, []string{"finished 0 of 0"}, "replay", "--device", "go", "--min-on-device", "0.5", args[5])
 }
 
+// TestHasher has the device hash trie nodes, made from cells, from a witness and on disk; and
+// each hasher of this processor.
+func TestHasher(t *testing.T) {
+	run := []string{"run", "--txs", "40", "--rounds", "1"}
+	expect(t, exitUsage, []string{"--hasher device: no device executes"}, append(run, "--device", "go", "--hasher", "device")...)
+	expect(t, exitUsage, []string{"--hasher: no Keccak hasher \"x9\""}, append(run, "--device", "go", "--hasher", "x9")...)
+	for _, name := range append(keccak.Names(), "cpu", "auto") {
+		expect(t, 0, []string{"state root equal: yes"}, append(run, "--device", "go", "--hasher", name)...)
+	}
+	needHost(t)
+	args := []string{"--device", "host", "--strict-gpu", "--hasher", "device"}
+	all := regexp.MustCompile(`hashes all trie nodes; ([1-9]\d*) of (\d+) permutations`)
+	for _, more := range [][]string{run, append(run, "--datadir", t.TempDir(), "--root", "async", "--blocks", "3"),
+		{"replay", filepath.Join(shareddata.Folder(t, "blocks"), "hoodi-1265656.json.gz")}} {
+		_, errs := expect(t, 0, nil, slices.Concat(more[:1], args, more[1:])...)
+		if m := all.FindStringSubmatch(errs); m == nil || m[1] != m[2] {
+			t.Errorf("%v: %s", more, errs)
+		}
+	}
+}
+
 func TestBench(t *testing.T) {
 	needHost(t)
 	stdout, _ := expect(t, 0, []string{"erc20: ", "host over the CPU"},
@@ -108,7 +133,7 @@ func TestDeviceFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		begin, err := inMemory(w)
+		begin, err := inMemory(w, forest.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,7 +34,7 @@ type entry struct {
 }
 
 // alone is a feed of blocks that have nothing to do with each other.
-func alone(total int, next func(context.Context) (string, *source.Block, error)) *feed {
+func alone(o *stateOptions, total int, next func(context.Context) (string, *source.Block, error)) *feed {
 	return &feed{
 		total: total,
 		next: func(ctx context.Context) (string, *entry, error) {
@@ -44,7 +44,7 @@ func alone(total int, next func(context.Context) (string, *source.Block, error))
 			}
 			e := &entry{Block: b, tries: b.Tries}
 			if b.Tries != nil {
-				e.ground = newWitnessed(b)
+				e.ground = newWitnessed(b, o.tries)
 			}
 			return name, e, nil
 		},
@@ -55,9 +55,9 @@ func alone(total int, next func(context.Context) (string, *source.Block, error))
 }
 
 // openFeed opens what the command line names: just one of paths, a chain, a node.
-func openFeed(ctx *cli.Context) (*feed, error) {
+func openFeed(ctx *cli.Context, x *executor) (*feed, error) {
 	genesis, chain, rpc := ctx.String("genesis"), ctx.String("chain"), ctx.String("rpc")
-	o, err := stateOptionsOf(ctx)
+	o, err := stateOptionsOf(ctx, x)
 	if err != nil {
 		return nil, err
 	}
@@ -73,14 +73,14 @@ func openFeed(ctx *cli.Context) (*feed, error) {
 	case o.dir != "":
 		return nil, usagef("--datadir goes with --genesis and --chain: other blocks bring a state of their own")
 	case rpc != "":
-		return rpcFeed(rpc, ctx.Args().Slice())
+		return rpcFeed(o, rpc, ctx.Args().Slice())
 	case ctx.NArg() == 0:
 		return nil, usagef("nothing to replay: give files or folders of blocks, --genesis and --chain, or --rpc")
 	}
-	return fileFeed(ctx.Args().Slice())
+	return fileFeed(o, ctx.Args().Slice())
 }
 
-func fileFeed(paths []string) (*feed, error) {
+func fileFeed(o *stateOptions, paths []string) (*feed, error) {
 	for _, p := range paths {
 		if strings.HasPrefix(p, "-") {
 			return nil, usagef("%s: flags come before paths", p)
@@ -91,7 +91,7 @@ func fileFeed(paths []string) (*feed, error) {
 		return nil, usageError{err}
 	}
 	i := 0
-	return alone(set.Len(), func(ctx context.Context) (string, *source.Block, error) {
+	return alone(o, set.Len(), func(ctx context.Context) (string, *source.Block, error) {
 		if i == set.Len() {
 			return "", nil, io.EOF
 		}
@@ -101,7 +101,7 @@ func fileFeed(paths []string) (*feed, error) {
 	}), nil
 }
 
-func rpcFeed(url string, args []string) (*feed, error) {
+func rpcFeed(o *stateOptions, url string, args []string) (*feed, error) {
 	if len(args) != 1 {
 		return nil, usagef("--rpc takes one range of blocks, FROM..TO")
 	}
@@ -110,7 +110,7 @@ func rpcFeed(url string, args []string) (*feed, error) {
 		return nil, err
 	}
 	number := from
-	return alone(int(to-from+1), func(ctx context.Context) (string, *source.Block, error) {
+	return alone(o, int(to-from+1), func(ctx context.Context) (string, *source.Block, error) {
 		if number > to {
 			return "", nil, io.EOF
 		}

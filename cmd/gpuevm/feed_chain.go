@@ -43,7 +43,7 @@ func openChainFeed(ctx *cli.Context, o *stateOptions, genesisPath, path string) 
 func (c *chainFeed) open(ctx context.Context, o *stateOptions) error {
 	genesis, alloc := c.chain.Genesis()
 	if o.dir == "" {
-		m, err := newMemory(alloc)
+		m, err := newMemory(alloc, o.tries)
 		if err != nil {
 			return err
 		}

@@ -54,13 +54,13 @@ type memory struct {
 }
 
 // newMemory is the state of an allocation.
-func newMemory(alloc types.GenesisAlloc) (*memory, error) {
+func newMemory(alloc types.GenesisAlloc, tries forest.Options) (*memory, error) {
 	d, err := statedb.AllocDiff(alloc)
 	if err != nil {
 		return nil, err
 	}
 	nodes := forest.NewNodes()
-	m := &memory{cells: statedb.NewMem(nil), nodes: nodes, forest: forest.New(forest.Options{}, common.Hash{}, nodes)}
+	m := &memory{cells: statedb.NewMem(nil), nodes: nodes, forest: forest.New(tries, common.Hash{}, nodes)}
 	if err := m.forest.Apply(d); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/gpuevm/gpuevm/gpuevm"
 	"github.com/gpuevm/gpuevm/gpuevm/enginetest/shareddata"
 	"github.com/gpuevm/gpuevm/statedb"
+	"github.com/gpuevm/gpuevm/statedb/forest"
 )
 
 // Every run of a block starts from the same state, warm: what the first run had to load the
@@ -25,7 +26,7 @@ func TestMemoryRounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begin, err := inMemory(w)
+	begin, err := inMemory(w, forest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestMemoryRounds(t *testing.T) {
 // A diff that wipes an account can't be led back from; the state comes back all the same, and
 // a wrong root is refused.
 func TestMemoryWipe(t *testing.T) {
-	begin, err := inMemory(&workload.Workload{Alloc: history(1, 1, -1).spec.Alloc})
+	begin, err := inMemory(&workload.Workload{Alloc: history(1, 1, -1).spec.Alloc}, forest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,17 +21,19 @@ import (
 type witnessed struct {
 	block  *source.Block
 	nodes  *forest.Nodes
+	tries  forest.Options
 	forest *forest.Forest
 }
 
-func newWitnessed(b *source.Block) *witnessed {
-	w := &witnessed{block: b, nodes: forest.NewNodes(b.Nodes...)}
+func newWitnessed(b *source.Block, tries forest.Options) *witnessed {
+	tries.Partial = true
+	w := &witnessed{block: b, nodes: forest.NewNodes(b.Nodes...), tries: tries}
 	w.open()
 	return w
 }
 
 func (w *witnessed) open() {
-	w.forest = forest.New(forest.Options{Partial: true}, w.block.Tries.ViewRoot(), w.nodes)
+	w.forest = forest.New(w.tries, w.block.Tries.ViewRoot(), w.nodes)
 }
 
 // view is flat where the block has that, else go-ethereum's tries with nothing read yet.

@@ -13,6 +13,7 @@ import (
 	"github.com/gpuevm/gpuevm/bench/workload"
 	"github.com/gpuevm/gpuevm/gpuevm"
 	"github.com/gpuevm/gpuevm/statedb"
+	"github.com/gpuevm/gpuevm/statedb/forest"
 	"github.com/urfave/cli/v2"
 )
 
@@ -57,15 +58,15 @@ func runGenerated(ctx *cli.Context) (err error) {
 	if err := checkRunFlags(ctx); err != nil {
 		return err
 	}
-	o, err := stateOptionsOf(ctx)
-	if err != nil {
-		return err
-	}
 	s, err := openSettings(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = firstError(err, s.close()) }()
+	o, err := stateOptionsOf(ctx, s.executor)
+	if err != nil {
+		return err
+	}
 	w, start, err := startWorkload(ctx, s, o)
 	if err != nil {
 		return err
@@ -117,18 +118,18 @@ func startWorkload(ctx *cli.Context, s *settings, o *stateOptions) (*workload.Wo
 	if err != nil {
 		return nil, nil, err
 	}
-	start, err := inMemory(w)
+	start, err := inMemory(w, o.tries)
 	return w, start, err
 }
 
 // inMemory is the state before the first block.
-func inMemory(w *workload.Workload) (*start, error) {
-	m, err := newMemory(w.Alloc)
+func inMemory(w *workload.Workload, tries forest.Options) (*start, error) {
+	m, err := newMemory(w.Alloc, tries)
 	if err != nil {
 		return nil, err
 	}
-	tries, err := statedb.TriesFromAlloc(w.Alloc)
-	return &start{ground: m, tries: tries}, err
+	rival, err := statedb.TriesFromAlloc(w.Alloc)
+	return &start{ground: m, tries: rival}, err
 }
 
 func generate(ctx *cli.Context, s *settings, blocks int) (*workload.Workload, error) {

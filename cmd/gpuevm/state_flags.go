@@ -6,15 +6,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gpuevm/gpuevm/statedb/forest"
 	"github.com/gpuevm/gpuevm/statedb/store"
 	"github.com/urfave/cli/v2"
 )
 
-// stateFlags say where the state is kept.
+// stateFlags say where the state is kept, and how its root is computed.
 var stateFlags = []cli.Flag{
 	&cli.StringFlag{Name: "datadir", Usage: "keep the state in `DIR` and go on there next time; without it everything is in memory"},
 	&cli.StringFlag{Name: "root", Value: "sync", Usage: "when a block's state root is computed: sync (before the next block runs) or async (while the next ones run; needs --datadir)"},
 	&cli.StringFlag{Name: "sync-every", Value: "1", Usage: "how much a crash may take, with --datadir: `N` blocks (10), a time (2s), bytes (64MiB), or several with commas; the first reached syncs the disk"},
+	&cli.StringFlag{Name: "hasher", Value: "auto", Usage: "what hashes trie nodes: auto (a GPU that executes, from the size of batches on from which it is quicker, else cpu), device (all of them), " +
+		"cpu (the widest instructions there are), or x1, x4, x8 (as many at once)"},
 }
 
 // stateOptions are the flags, checked.
@@ -22,9 +25,11 @@ type stateOptions struct {
 	dir      string // empty: in memory
 	deferred bool   // roots come later
 	sync     store.Sync
+	tries    forest.Options
 }
 
-func stateOptionsOf(ctx *cli.Context) (*stateOptions, error) {
+// stateOptionsOf checks the flags; x is what --device has opened.
+func stateOptionsOf(ctx *cli.Context, x *executor) (*stateOptions, error) {
 	o := &stateOptions{dir: ctx.String("datadir")}
 	switch root := ctx.String("root"); {
 	case root != "sync" && root != "async":
@@ -44,7 +49,9 @@ func stateOptionsOf(ctx *cli.Context) (*stateOptions, error) {
 		return nil, usagef("--rounds %d: with --datadir a block is run once", ctx.Int("rounds"))
 	}
 	var err error
-	o.sync, err = parseSync(ctx.String("sync-every"))
+	if o.sync, err = parseSync(ctx.String("sync-every")); err == nil {
+		o.tries.Hasher, err = x.hasherOf(ctx.String("hasher"))
+	}
 	return o, err
 }
 
