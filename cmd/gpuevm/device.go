@@ -229,24 +229,20 @@ func (x *executor) options(threads int) hostsched.Options {
 
 // hasherOf is what --hasher names.
 func (x *executor) hasherOf(name string) (keccak.Hasher, error) {
-	gpu := x.device != nil && x.raw.Info().Kind == "cuda"
+	cpu, err := hasherNamed(name)
 	switch {
+	case err != nil:
+		return nil, err
 	case name == "device" && x.device == nil:
 		return nil, usagef("--hasher device: no device executes: %s", cmp.Or(x.says, "--device go"))
 	case name == "device":
-		x.hasher = bench.NewOnDevice(x.device, keccak.Best())
-		return x.hasher, nil
-	case name == "cpu" || name == "auto" && !gpu:
-		return keccak.Best(), nil
-	case name == "auto":
-		x.hasher = bench.NewDeviceHasher(x.device, keccak.Best())
-		return x.hasher, nil
+		x.hasher = bench.NewOnDevice(x.device, cpu)
+	case name == "auto" && x.device != nil && x.raw.Info().Kind == "cuda":
+		x.hasher = bench.NewDeviceHasher(x.device, cpu)
+	default:
+		return cpu, nil
 	}
-	h, err := keccak.ByName(name)
-	if err != nil {
-		return nil, usagef("--hasher: %v; or auto, device or cpu", err)
-	}
-	return h, nil
+	return x.hasher, nil
 }
 
 // close says what became of the transactions and gives the device back. Under --strict-gpu

@@ -15,6 +15,8 @@ import (
 // feed hands out the blocks of a replay.
 type feed struct {
 	total int // 0: unknown
+	// begin opens the state, which nodes are hashed for where the executor says. It comes first.
+	begin func(context.Context, *executor) error
 	// next is the next block, io.EOF without a name after the last. Another error is
 	// that of the block named; the next one may still be fine.
 	next func(context.Context) (name string, b *entry, err error)
@@ -37,6 +39,7 @@ type entry struct {
 func alone(o *stateOptions, total int, next func(context.Context) (string, *source.Block, error)) *feed {
 	return &feed{
 		total: total,
+		begin: func(_ context.Context, x *executor) error { return o.hashWith(x) },
 		next: func(ctx context.Context) (string, *entry, error) {
 			name, b, err := next(ctx)
 			if err != nil {
@@ -55,9 +58,9 @@ func alone(o *stateOptions, total int, next func(context.Context) (string, *sour
 }
 
 // openFeed opens what the command line names: just one of paths, a chain, a node.
-func openFeed(ctx *cli.Context, x *executor) (*feed, error) {
+func openFeed(ctx *cli.Context) (*feed, error) {
 	genesis, chain, rpc := ctx.String("genesis"), ctx.String("chain"), ctx.String("rpc")
-	o, err := stateOptionsOf(ctx, x)
+	o, err := stateOptionsOf(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -34,10 +34,19 @@ func openChainFeed(ctx *cli.Context, o *stateOptions, genesisPath, path string) 
 		return nil, usageError{err}
 	}
 	c := &chainFeed{chain: chain, rival: ctx.Bool("compare"), notes: ctx.App.ErrWriter}
-	if err := c.open(ctx.Context, o); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", genesisPath, err), chain.Close())
+	f := &feed{next: c.next, ran: c.ran, stop: c.stop, close: c.close}
+	f.begin = func(ctx context.Context, x *executor) error {
+		err := o.hashWith(x)
+		if err == nil {
+			err = c.open(ctx, o)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", genesisPath, err)
+		}
+		f.disk = c.disk
+		return nil
 	}
-	return &feed{next: c.next, ran: c.ran, stop: c.stop, disk: c.disk, close: c.close}, nil
+	return f, nil
 }
 
 func (c *chainFeed) open(ctx context.Context, o *stateOptions) error {

@@ -56,16 +56,19 @@ func runReplay(ctx *cli.Context) (err error) {
 	if least := ctx.Float64("min-on-device"); least < 0 || least > 1 {
 		return usagef("--min-on-device %v: it is 0 to 1", least)
 	}
+	blocks, err := openFeed(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = firstError(err, blocks.close()) }()
 	s, err := openSettings(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = firstError(err, s.close()) }()
-	blocks, err := openFeed(ctx, s.executor)
-	if err != nil {
+	if err := blocks.begin(ctx.Context, s.executor); err != nil {
 		return err
 	}
-	defer func() { err = firstError(err, blocks.close()) }()
 	rounds := 1
 	if ctx.Bool("compare") && blocks.disk == nil {
 		rounds = ctx.Int("rounds")

@@ -58,13 +58,16 @@ func runGenerated(ctx *cli.Context) (err error) {
 	if err := checkRunFlags(ctx); err != nil {
 		return err
 	}
+	o, err := stateOptionsOf(ctx)
+	if err != nil {
+		return err
+	}
 	s, err := openSettings(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = firstError(err, s.close()) }()
-	o, err := stateOptionsOf(ctx, s.executor)
-	if err != nil {
+	if err := o.hashWith(s.executor); err != nil {
 		return err
 	}
 	w, start, err := startWorkload(ctx, s, o)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gpuevm/gpuevm/statedb/forest"
+	"github.com/gpuevm/gpuevm/statedb/keccak"
 	"github.com/gpuevm/gpuevm/statedb/store"
 	"github.com/urfave/cli/v2"
 )
@@ -25,12 +26,13 @@ type stateOptions struct {
 	dir      string // empty: in memory
 	deferred bool   // roots come later
 	sync     store.Sync
+	hasher   string
 	tries    forest.Options
 }
 
-// stateOptionsOf checks the flags; x is what --device has opened.
-func stateOptionsOf(ctx *cli.Context, x *executor) (*stateOptions, error) {
-	o := &stateOptions{dir: ctx.String("datadir")}
+// stateOptionsOf checks the flags.
+func stateOptionsOf(ctx *cli.Context) (*stateOptions, error) {
+	o := &stateOptions{dir: ctx.String("datadir"), hasher: ctx.String("hasher")}
 	switch root := ctx.String("root"); {
 	case root != "sync" && root != "async":
 		return nil, usagef("--root %q: it is sync or async", root)
@@ -48,11 +50,31 @@ func stateOptionsOf(ctx *cli.Context, x *executor) (*stateOptions, error) {
 	if o.dir != "" && ctx.IsSet("rounds") && ctx.Int("rounds") > 1 {
 		return nil, usagef("--rounds %d: with --datadir a block is run once", ctx.Int("rounds"))
 	}
-	var err error
-	if o.sync, err = parseSync(ctx.String("sync-every")); err == nil {
-		o.tries.Hasher, err = x.hasherOf(ctx.String("hasher"))
+	if _, err := hasherNamed(o.hasher); err != nil {
+		return nil, err
 	}
+	var err error
+	o.sync, err = parseSync(ctx.String("sync-every"))
 	return o, err
+}
+
+// hashWith has the tries hash with what --hasher names, now that the device is open.
+func (o *stateOptions) hashWith(x *executor) (err error) {
+	o.tries.Hasher, err = x.hasherOf(o.hasher)
+	return err
+}
+
+// hasherNamed is a hasher of this processor: of the names that may be a device's the widest.
+func hasherNamed(name string) (keccak.Hasher, error) {
+	switch name {
+	case "auto", "device", "cpu":
+		return keccak.Best(), nil
+	}
+	h, err := keccak.ByName(name)
+	if err != nil {
+		return nil, usagef("--hasher: %v; or auto, device or cpu", err)
+	}
+	return h, nil
 }
 
 // rounds is how often a block is run.
