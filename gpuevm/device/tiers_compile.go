@@ -3,6 +3,7 @@ package device
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gpuevm/gpuevm/gpuevm/compiler"
@@ -25,23 +26,21 @@ type unit struct {
 func (t *tiers) compile(u *unit, codes [][]byte) {
 	start := time.Now()
 	defer func() { t.count.compiling.Add(int64(time.Since(start))) }()
-	var names, functions []string
+	var f functions
 	var keys []codeKey
 	for i, k := range u.keys {
-		name := fmt.Sprintf("contract%d", len(names))
-		text, err := emit(codes[i], name, k.revision, t.options)
-		if err != nil {
+		if err := f.add(codes[i], k.revision, t.options); err != nil {
 			t.refuse(k, err)
 			continue
 		}
-		names, functions, keys = append(names, name), append(functions, text), append(keys, k)
+		keys = append(keys, k)
 	}
 	if u.keys = keys; len(keys) == 0 {
 		return
 	}
 	u.name()
 	// The kernel's name must be its own where all are linked into one module.
-	text := "#define list_functions " + u.list + "\n" + compiler.SourceOf(names, functions)
+	text := "#define list_functions " + u.list + "\n" + compiler.SourceOf(f.names, f.texts)
 	var err error
 	if u.object, err = t.dev.Compile(interpreter, u.source, text); err != nil {
 		t.refuseAll(u, err)
@@ -55,12 +54,41 @@ func (u *unit) name() {
 	u.source, u.list = "code_"+name+".cu", "list_"+name
 }
 
-func emit(code []byte, name string, r opcode.Revision, o *Compile) (string, error) {
+// functions are those of a unit.
+type functions struct {
+	names []string // of each code's
+	texts []string
+	known map[string]string // the name that a text has
+}
+
+// anyName stands for a function's name until it is known whether it needs one: many codes are
+// the same text in one revision as in the next, and compiled once.
+const anyName = "ANY_NAME"
+
+func (f *functions) add(code []byte, r opcode.Revision, o *Compile) error {
+	text, err := emit(code, r, o)
+	if err != nil {
+		return err
+	}
+	name, has := f.known[text]
+	if !has {
+		name = fmt.Sprintf("contract%d", len(f.texts))
+		if f.known == nil {
+			f.known = make(map[string]string)
+		}
+		f.known[text] = name
+		f.texts = append(f.texts, strings.ReplaceAll(text, anyName, name))
+	}
+	f.names = append(f.names, name)
+	return nil
+}
+
+func emit(code []byte, r opcode.Revision, o *Compile) (string, error) {
 	f, err := compiler.Compile(code, compiler.Options{Revision: r, Order: o.Order})
 	if err != nil {
 		return "", err
 	}
-	return f.Emit(name, o.Text)
+	return f.Emit(anyName, o.Text)
 }
 
 func (t *tiers) refuseAll(u *unit, err error) {
