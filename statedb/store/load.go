@@ -103,6 +103,7 @@ func (l *Loader) finish(h head) error {
 	s := l.s
 	batch := s.db.NewBatch()
 	block, top := numberKey(kindBlock, h.height), binary.AppendUvarint(h.append(nil), 1)
+	_ = batch.Set(metaBegun, l.sealed(metaBegun, nil), nil)
 	_ = batch.Set(block, l.sealed(block, h.append(nil)), nil)
 	_ = batch.Set(metaHead, l.sealed(metaHead, top), nil)
 	_ = batch.Delete(metaLoading, nil)

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 )
@@ -28,8 +26,11 @@ func (s *Store) Recovery() Recovery { return s.recovery }
 //
 // Records of later blocks can't be there, for a batch is on disk as a whole or not at all. If
 // they are all the same (somebody's bug, or ours), the state is of no block: what they
-// wrote over is gone. Such a store is refused, by the name of the first such record;
-// throwing the records away would leave holes and call them a state.
+// wrote over is gone. Such a store is refused, by the marks at the two ends of a batch;
+// throwing the records away would leave holes and call them a state. That no record
+// anywhere is of a later step is for Stats and bulk.Verify to see, which read everything. (Opening
+// did so too, by what tables note of their records, until it turned out that Pebble shows such notes
+// no values: it read the whole state.)
 func (s *Store) recover() error {
 	fresh, err := s.checkSchema()
 	if err != nil {
@@ -47,7 +48,7 @@ func (s *Store) recover() error {
 		h = &head{root: types.EmptyRootHash}
 	}
 	if !fresh {
-		if err := s.checkNewer(h, seq); err != nil {
+		if err := s.checkWhole(h, seq); err != nil {
 			return err
 		}
 	}
@@ -129,58 +130,16 @@ func (s *Store) readHead() (h *head, seq uint64, err error) {
 	return h, seq, err
 }
 
-const stepProperty = "gpuevm.step"
-
-// steps tells Pebble the step of each record, so that a table, or a block of one, in
-// which all records are older can be passed over: whether any record is newer than the
-// head is found without reading the state.
-type steps struct{}
-
-// MapPointKey implements sstable.IntervalMapper.
-func (steps) MapPointKey(key pebble.InternalKey, value []byte) (sstable.BlockInterval, error) {
-	if key.Kind() != pebble.InternalKeyKindSet && key.Kind() != pebble.InternalKeyKindSetWithDelete {
-		return sstable.BlockInterval{}, nil
-	}
-	step, n := binary.Uvarint(value)
-	if n <= 0 || step == 1<<64-1 {
-		return sstable.BlockInterval{Lower: 0, Upper: 1<<64 - 1}, nil
-	}
-	return sstable.BlockInterval{Lower: step, Upper: step + 1}, nil
-}
-
-// MapRangeKeys implements sstable.IntervalMapper; there are no range keys.
-func (steps) MapRangeKeys(sstable.Span) (sstable.BlockInterval, error) {
-	return sstable.BlockInterval{}, nil
-}
-
-// checkNewer looks for records of steps after that of the head.
-func (s *Store) checkNewer(h *head, seq uint64) error {
-	first := seq + 1
-	filter := sstable.NewBlockIntervalFilter(stepProperty, first, 1<<64-1, nil)
-	iter, err := s.db.NewIter(&pebble.IterOptions{PointKeyFilters: []pebble.BlockPropertyFilter{filter}})
-	if err != nil {
+// checkWhole compares the marks at the two ends of the last batch: the one that it begins with,
+// and the head, which it ends with.
+func (s *Store) checkWhole(h *head, seq uint64) error {
+	var begun stamp
+	if _, err := s.get(metaBegun, func(st stamp, _ []byte) error { begun = st; return nil }); err != nil {
 		return err
 	}
-	defer iter.Close()
-	for iter.First(); iter.Valid(); iter.Next() {
-		if iter.Key()[0] == kindMeta {
-			continue
-		}
-		if step, n := binary.Uvarint(iter.Value()); n > 0 && step < first {
-			continue
-		}
-		// A newer deletion may have been in a block that was passed over.
-		var st stamp
-		found, err := s.get(iter.Key(), func(is stamp, _ []byte) error { st = is; return nil })
-		if err != nil {
-			return err
-		}
-		if found {
-			return corrupt(iter.Key(), "written by step %d to block %d, the last complete block is %d", st.step, st.height, h.height)
-		}
-	}
-	if err := iter.Error(); err != nil {
-		return wrapDisk([]byte{kindMeta}, err)
+	if begun.step != seq {
+		return corrupt(metaBegun, "step %d to block %d was begun and is not whole: the last complete one is step %d to block %d",
+			begun.step, begun.height, seq, h.height)
 	}
 	return nil
 }

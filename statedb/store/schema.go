@@ -19,7 +19,7 @@ import (
 //	n owner [deep] path     node of the storage trie of the account with hash owner
 //	h number                block hash and state root, by block number
 //	u number                what the block changed: cells before and after it
-//	m name                  "schema", "genesis", "head", "loading"
+//	m name                  "schema", "genesis", "begun", "head", "loading"
 //
 // Numbers are 8 bytes big-endian, so that they sort. Paths are one byte a nibble, as in
 // go-ethereum: nodes sort in the order of the trie, and Pebble's prefix compression
@@ -73,6 +73,7 @@ const (
 var (
 	metaSchema  = []byte("mschema")
 	metaGenesis = []byte("mgenesis")
+	metaBegun   = []byte("mbegun")
 	metaHead    = []byte("mhead")
 	metaLoading = []byte("mloading")
 )

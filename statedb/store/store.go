@@ -8,7 +8,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
-	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/ethereum/go-ethereum/common"
 )
 
@@ -85,9 +84,6 @@ func (s *Store) openDisk() error {
 		FormatMajorVersion: pebble.FormatTableFormatV6, // sync marks in the log, checksums in footers
 		Logger:             (*logger)(s),
 		EventListener:      &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}}, // the reader gets the error
-		BlockPropertyCollectors: []func() pebble.BlockPropertyCollector{func() pebble.BlockPropertyCollector {
-			return sstable.NewBlockIntervalCollector(stepProperty, steps{}, nil)
-		}},
 	}
 	o.MemTableStopWritesThreshold = 4
 	for i := range o.Levels {
