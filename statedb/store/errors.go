@@ -40,10 +40,19 @@ func wrapDisk(key []byte, err error) error {
 	return fmt.Errorf("%s: %w", keyName(key), err)
 }
 
-// isCorruption asks for Pebble's marks, which the standard library's errors.Is does not see. A
-// table that is not as long as the manifest says has none.
+// isCorruption asks for Pebble's marks, which the standard library's errors.Is does not see. Where
+// Pebble sets none, what it says must do: of a table that is not as long as the manifest says,
+// and of settings that no store of ours has, in the file OPTIONS.
 func isCorruption(err error) bool {
-	return pebble.IsCorruptionError(err) || strings.Contains(err.Error(), "object size mismatch")
+	if pebble.IsCorruptionError(err) {
+		return true
+	}
+	for _, says := range []string{"object size mismatch", "name from file", "changed from previous options"} {
+		if strings.Contains(err.Error(), says) {
+			return true
+		}
+	}
+	return false
 }
 
 // keyName says in words what a key of the schema names.
