@@ -15,7 +15,8 @@ import (
 // feed hands out the blocks of a replay.
 type feed struct {
 	total int // 0: unknown
-	// begin opens the state, which nodes are hashed for where the executor says. It comes first.
+	// begin opens the state, whose trie nodes are hashed where --hasher and the executor say. It is
+	// called once, before all else.
 	begin func(context.Context, *executor) error
 	// next is the next block, io.EOF without a name after the last. Another error is
 	// that of the block named; the next one may still be fine.
