@@ -79,7 +79,7 @@ engine-full: ## every state test and more random programs through the kernels on
 	GPUEVM_WORLDS=60 GPUEVM_STATETESTS=1 $(GO) test -count=1 -timeout 60m -run 'TestHost$$' -v ./gpuevm/device | grep -v '^=== '
 
 SHARES ?= 16
-compiled-full: ## every state test with all of its codes compiled by the system's C++ compiler, in $(SHARES) runs (an hour on 2 cores; SHARE="3 4" runs some)
+compiled-full: ## every state test with all of its codes compiled by the system's C++ compiler, in $(SHARES) runs (an hour or two on 2 cores; SHARE="3 4" runs some)
 	for k in $(or $(SHARE),$(shell seq $(SHARES))); do echo "-- share $$k of $(SHARES)"; \
 	GPUEVM_WORLDS=1 GPUEVM_STATETESTS=$$k/$(SHARES) $(GO) test -count=1 -timeout 0 -run 'TestCompiledHost$$' -v ./gpuevm/device | grep -v '^=== ' || exit 1; done
 

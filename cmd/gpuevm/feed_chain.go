@@ -36,11 +36,10 @@ func openChainFeed(ctx *cli.Context, o *stateOptions, genesisPath, path string) 
 	c := &chainFeed{chain: chain, rival: ctx.Bool("compare"), notes: ctx.App.ErrWriter}
 	f := &feed{next: c.next, ran: c.ran, stop: c.stop, close: c.close}
 	f.begin = func(ctx context.Context, x *executor) error {
-		err := o.hashWith(x)
-		if err == nil {
-			err = c.open(ctx, o)
+		if err := o.hashWith(x); err != nil {
+			return err
 		}
-		if err != nil {
+		if err := c.open(ctx, o); err != nil {
 			return fmt.Errorf("%s: %w", genesisPath, err)
 		}
 		f.disk = c.disk

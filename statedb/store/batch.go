@@ -29,7 +29,7 @@ func (s *Store) build(group []*step) (*built, error) {
 	}
 	last := group[len(group)-1]
 	b.head, b.seq = last.to.block, last.seq
-	b.put(b.head.height, append(b.key, metaBegun...), func(buf []byte) []byte { return buf }) // first of all
+	b.put(b.head.height, append(b.key[:0], metaBegun...), func(buf []byte) []byte { return buf }) // first of all
 	var walked []*layer
 	at := s.disk
 	for _, x := range group {
