@@ -11,6 +11,7 @@ require (
 	github.com/urfave/cli/v2 v2.27.5
 	go.uber.org/goleak v1.3.0
 	golang.org/x/crypto v0.55.0
+	golang.org/x/sys v0.48.0
 	gorgonia.org/cu v0.9.6
 )
 
@@ -91,7 +92,6 @@ require (
 	github.com/holiman/uint256 v1.3.2
 	github.com/supranational/blst v0.3.16 // indirect
 	golang.org/x/sync v0.23.0
-	golang.org/x/sys v0.48.0 // indirect
 )
 
 tool honnef.co/go/tools/cmd/staticcheck

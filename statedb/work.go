@@ -78,6 +78,7 @@ func (db *DB) grant() {
 		return
 	}
 	db.owner, w.owns = w, true
+	db.forest.Recall(w.View)
 	for _, e := range w.early {
 		db.forest.Settled(e.diff, e.claimed, e.later)
 	}
@@ -102,6 +103,7 @@ func (db *DB) take(w *Work) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	db.owner, w.owns, w.applied, w.early = w, true, 0, nil
+	db.forest.Recall(w.View)
 	return nil
 }
 

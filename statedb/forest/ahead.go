@@ -155,7 +155,7 @@ func (f *Forest) expect(keys []gpuevm.Key) {
 	defer f.arena.Rest()
 	start, before := time.Now(), f.source.loaded.Load()
 	accounts, slots := f.places(keys)
-	if f.accounts.Resolve(accounts) == nil {
+	if f.accounts.Guess(accounts) == nil {
 		for owner, items := range slots {
 			f.expectSlots(owner, items)
 		}
@@ -181,10 +181,10 @@ func (f *Forest) expectSlots(owner common.Hash, items []mpt.Item) {
 		t = f.arena.New(owner, b.root, f.source)
 		f.storage[owner] = t
 	}
-	_ = t.Resolve(items)
+	_ = t.Guess(items)
 }
 
-// places are where cells are in the tries, each once and in order.
+// places are where cells are in the tries, each once and in order, with what may be there.
 func (f *Forest) places(keys []gpuevm.Key) (accounts []mpt.Item, slots map[common.Hash][]mpt.Item) {
 	b := &f.scratch.batch
 	b.Reset()
@@ -195,14 +195,27 @@ func (f *Forest) places(keys []gpuevm.Key) (accounts []mpt.Item, slots map[commo
 		}
 	}
 	f.opt.Hasher.Hash(b)
+	from := f.recall()
 	slots = make(map[common.Hash][]mpt.Item)
 	n := 0
 	for i := range keys {
+		key := &keys[i]
 		owner := common.Hash(*b.Digest(n))
-		accounts = append(accounts, mpt.Item{Key: owner, Value: present})
-		if n++; keys[i].Kind == gpuevm.Slot {
-			slots[owner] = append(slots[owner], mpt.Item{Key: *b.Digest(n), Value: present})
+		n++
+		if i == 0 || key.Addr != keys[i-1].Addr {
+			account := mpt.Item{Key: owner}
+			if from != nil {
+				account.Value = recallAccount(from, key.Addr, nil)
+			}
+			accounts = append(accounts, account)
+		}
+		if key.Kind == gpuevm.Slot {
+			slot := mpt.Item{Key: *b.Digest(n)}
 			n++
+			if from != nil {
+				slot.Value = recallSlot(from, key.Addr, key.Slot, nil)
+			}
+			slots[owner] = append(slots[owner], slot)
 		}
 	}
 	for owner := range slots {

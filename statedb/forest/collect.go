@@ -28,6 +28,7 @@ func (f *Forest) Collect(emit func(*mpt.Change) error) error {
 	f.block++
 	f.arena.SetEpoch(f.block)
 	f.changes.reset()
+	f.recaller.Store(nil)
 	f.stats.Collect += time.Since(start)
 	return f.err
 }
@@ -64,6 +65,7 @@ func (f *Forest) Undo() error {
 		f.accounts.Reset(f.root)
 	}
 	f.err = nil
+	f.recaller.Store(nil)
 	c.reset()
 	return nil
 }

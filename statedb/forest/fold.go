@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/gpuevm/gpuevm/gpuevm"
 	"github.com/gpuevm/gpuevm/statedb/keccak"
 	"github.com/gpuevm/gpuevm/statedb/mpt"
@@ -18,10 +17,12 @@ type scratch struct {
 	ranks   []ranked
 	spare   []ranked
 	items   []mpt.Item
+	names   []int32 // which writes the items of slots are
 	keys    []common.Hash
 	leaves  [][]byte
 	values  []byte
 	folds   []int32 // accounts at hand
+	lack    []int32 // those of them whose storage tries lack nodes
 	changed []bool  // dirty accounts that are not what they were
 	tries   []*mpt.Trie
 }
@@ -56,29 +57,39 @@ func (f *Forest) fold(rest *rest) error {
 }
 
 func (f *Forest) steps(rest *rest) error {
-	start := time.Now()
+	last := time.Now()
+	start := last
+	lap := func(sum *time.Duration) {
+		now := time.Now()
+		*sum += now.Sub(last)
+		last = now
+	}
 	if err := f.load(); err != nil {
 		return err
 	}
-	loaded := time.Now()
-	if err := f.updateStorage(); err != nil {
+	lap(&f.stats.Load)
+	f.listStorage()
+	lap(&f.stats.Update)
+	if err := f.loadStorage(); err != nil {
 		return err
 	}
-	updated := time.Now()
+	lap(&f.stats.Load)
+	if err := f.eachOf(f.scratch.folds, f.opt.Workers, f.updateSlots); err != nil {
+		return err
+	}
+	lap(&f.stats.Update)
 	if err := f.arena.Hash(f.scratch.tries); err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
-	hashed := time.Now()
+	lap(&f.stats.Hash)
 	if err := f.updateAccounts(); err != nil {
 		return err
 	}
-	end := time.Now()
-	f.stats.Load += loaded.Sub(start)
-	f.stats.Update += updated.Sub(loaded) + end.Sub(hashed)
+	lap(&f.stats.Update)
 	err := f.hashAccounts(rest)
-	f.stats.Hash += hashed.Sub(updated) + time.Since(end)
+	lap(&f.stats.Hash)
 	if rest != nil {
-		f.stats.Early += time.Since(start)
+		f.stats.Early += last.Sub(start)
 	}
 	return err
 }
@@ -123,7 +134,10 @@ func (f *Forest) readAll() error {
 			s.keys, s.folds = append(s.keys, a.hash), append(s.folds, i)
 		}
 	}
-	err := f.accounts.GetBatch(s.keys, func(_ int, leaf []byte) { s.leaves = append(s.leaves, leaf) })
+	err := f.guessAccounts()
+	if err == nil {
+		err = f.accounts.GetBatch(s.keys, func(_ int, leaf []byte) { s.leaves = append(s.leaves, leaf) })
+	}
 	for k := 0; err != nil && k < len(s.folds); k++ { // which one was it?
 		a := &c.accounts[s.folds[k]]
 		if _, e := f.accounts.Get(a.hash); e != nil {
@@ -172,158 +186,6 @@ func (f *Forest) resolveGone() error {
 	return nil
 }
 
-var present = []byte{1}
-
-// updateStorage brings the storage tries of changed accounts up to date, and lists them.
-func (f *Forest) updateStorage() error {
-	c, s := &f.changes, &f.scratch
-	f.sortSlots()
-	s.folds, s.tries = s.folds[:0], s.tries[:0]
-	for _, i := range c.dirty {
-		if a := &c.accounts[i]; a.wiped || a.from < a.to {
-			s.folds = append(s.folds, i)
-			f.open(a)
-			s.tries = append(s.tries, a.trie)
-		}
-	}
-	errs := make([]error, len(s.folds))
-	each(f.opt.Workers, len(s.folds), func(k int) {
-		a := &c.accounts[s.folds[k]]
-		if err := a.updateSlots(s.items[a.from:a.to], !f.opt.Partial); err != nil {
-			errs[k] = fmt.Errorf("storage of account %s: %w", a.addr.Hex(), err)
-		}
-	})
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	f.stats.Slots += len(s.items)
-	c.slots = c.slots[:0]
-	return nil
-}
-
-// open finds an account's storage trie.
-func (f *Forest) open(a *account) {
-	if a.trie == nil {
-		t := f.storage[a.hash]
-		if t == nil {
-			root := a.is.root
-			if !a.is.exists {
-				root = types.EmptyRootHash
-			}
-			t = f.arena.New(a.hash, root, f.source)
-			f.storage[a.hash] = t
-		}
-		a.trie = t
-		f.changes.touched[a.hash] = t
-	}
-}
-
-// updateSlots brings an account's storage up to date. ahead says that what is to be loaded
-// may be guessed.
-func (a *account) updateSlots(items []mpt.Item, ahead bool) error {
-	if a.wiped {
-		if err := a.trie.Clear(); err != nil {
-			return err
-		}
-	}
-	exists := a.is.exists
-	if a.fields.set[gpuevm.Exists] {
-		exists = a.fields.exists
-	}
-	if !exists {
-		return nil
-	}
-	if ahead && len(items) > 1 && a.trie.Lacks() {
-		if err := a.trie.Resolve(items); err != nil {
-			return err
-		}
-	}
-	return a.trie.Update(items)
-}
-
-// sortSlots makes items of the slots that were written: account by account in the order of
-// the dirty ones, each in the order of its trie, a slot once, with its last value.
-func (f *Forest) sortSlots() {
-	c, s := &f.changes, &f.scratch
-	s.items, s.values = s.items[:0], s.values[:0]
-	for _, i := range c.dirty {
-		c.accounts[i].from, c.accounts[i].to = 0, 0
-	}
-	if len(c.slots) == 0 {
-		return
-	}
-	f.hashSlots()
-	f.groupSlots()
-	s.values = slices.Grow(s.values, 33*len(s.ranks)) // must not move any more
-	for _, i := range c.dirty {
-		a := &c.accounts[i]
-		group := s.ranks[a.from:a.to]
-		a.from = int32(len(s.items))
-		if len(group) > bucketed {
-			copy(group, s.order(slices.Clone(group), f.opt.Workers, func(k int32) *common.Hash { return &c.slots[k].hash }))
-		} else {
-			group = s.order(group, 1, func(k int32) *common.Hash { return &c.slots[k].hash })
-		}
-		for k, r := range group {
-			w := &c.slots[r.index]
-			if k+1 < len(group) && c.slots[group[k+1].index].hash == w.hash {
-				continue // written again
-			}
-			s.items = append(s.items, mpt.Item{Key: w.hash, Value: f.slotValue(&w.value)})
-		}
-		a.to = int32(len(s.items))
-	}
-}
-
-func (f *Forest) slotValue(v *common.Hash) []byte {
-	if *v == (common.Hash{}) {
-		return nil
-	}
-	start := len(f.scratch.values)
-	f.scratch.values = appendSlot(f.scratch.values, v)
-	return f.scratch.values[start:]
-}
-
-// hashSlots hashes the names of all slots that were written.
-func (f *Forest) hashSlots() {
-	slots := f.changes.slots
-	f.hashNames(len(slots), func(k int) []byte { return slots[k].slot[:] },
-		func(k int, hash *common.Hash) { slots[k].hash = *hash })
-}
-
-// groupSlots lists the writes of each dirty account in scratch.ranks[from:to], but those
-// that a wipe came after.
-func (f *Forest) groupSlots() {
-	c, s := &f.changes, &f.scratch
-	valid := func(k int) *account {
-		if a := &c.accounts[c.slots[k].account]; int32(k) >= a.since {
-			return a
-		}
-		return nil
-	}
-	n := int32(0)
-	for k := range c.slots {
-		if a := valid(k); a != nil {
-			a.to++
-			n++
-		}
-	}
-	at := int32(0)
-	for _, i := range c.dirty {
-		a := &c.accounts[i]
-		a.from, a.to, at = at, at, at+a.to
-	}
-	s.ranks = slices.Grow(s.ranks[:0], int(n))[:n]
-	for k := range c.slots {
-		if a := valid(k); a != nil {
-			s.ranks[a.to] = ranked{index: int32(k)}
-			a.to++
-		}
-	}
-}
-
 // updateAccounts brings the account trie up to date, and makes the dirty accounts clean.
 func (f *Forest) updateAccounts() error {
 	c, s := &f.changes, &f.scratch
@@ -354,7 +216,7 @@ func (f *Forest) updateAccounts() error {
 	}
 	s.items = items
 	f.stats.Accounts += len(items)
-	c.dirty, c.last = c.dirty[:0], -1
+	c.dirty, c.slots, c.last = c.dirty[:0], c.slots[:0], -1
 	if err := f.accounts.Update(items); err != nil {
 		return fmt.Errorf("accounts: %w", err)
 	}

@@ -3,6 +3,7 @@ package forest
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -15,7 +16,7 @@ import (
 type Options struct {
 	Hasher  keccak.Hasher // default: the fastest of this processor
 	Workers int           // cores to work on; default: all
-	Readers int           // nodes asked for at once; default 8
+	Readers int           // nodes asked for at once; default 32
 	Limit   int64         // bytes of nodes that Trim leaves; default 1 GiB
 	// Partial says that the source lacks nodes for good, as a witness does. Then a block
 	// must be applied in one piece: a part of it may need what the whole does not.
@@ -30,7 +31,7 @@ func (o *Options) fill() {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.Readers <= 0 {
-		o.Readers = 8
+		o.Readers = 32
 	}
 	if o.Limit <= 0 {
 		o.Limit = 1 << 30
@@ -44,6 +45,8 @@ type Forest struct {
 	arena  *mpt.Arena
 	source *source
 	ahead  ahead
+	// recaller has cells of the state before the block; nil: nobody has
+	recaller atomic.Pointer[Recaller]
 
 	mu       sync.Mutex // of all that follows
 	accounts *mpt.Trie
@@ -86,6 +89,7 @@ type Stats struct {
 	Accounts, Slots int   // updated in the tries
 	Settled         int   // accounts among them that were done early
 	Loaded          int64 // nodes from the source
+	Guessed         int64 // leaves whose content was known
 	Bytes           int64 // of nodes in memory
 	Tries           int   // storage tries in memory
 	Waiting         int   // see Forest.Waiting
@@ -101,6 +105,7 @@ func (f *Forest) Stats() Stats {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := f.stats
-	s.Loaded, s.Bytes, s.Tries, s.Waiting = f.source.loaded.Load(), f.arena.Size(), len(f.storage), waiting
+	s.Loaded, s.Guessed, s.Bytes = f.source.loaded.Load(), f.arena.Guessed(), f.arena.Size()
+	s.Tries, s.Waiting = len(f.storage), waiting
 	return s
 }

@@ -90,6 +90,9 @@ func follow(t *testing.T, o forest.Options, seed int64, blocks int) {
 				t.Fatalf("block %d: root %x after Undo, want %x (%v)", n, got, w.State.AllocRoot(), err)
 			}
 		}
+		if honesty := w.Intn(4); honesty > 0 {
+			f.Recall(&memory{state: w.State.Copy(), lies: honesty})
+		}
 		step(t, w, f)
 		want := w.State.AllocRoot()
 		if got, err := f.Root(); err != nil || got != want {
@@ -101,7 +104,7 @@ func follow(t *testing.T, o forest.Options, seed int64, blocks int) {
 			t.Fatalf("block %d: %d nodes on disk, the tries have %d", n, got, want)
 		}
 	}
-	if s := f.Stats(); s.Accounts == 0 || s.Slots == 0 {
+	if s := f.Stats(); s.Accounts == 0 || s.Slots == 0 || s.Guessed == 0 {
 		t.Fatalf("nothing was done: %+v", s)
 	}
 }

@@ -58,9 +58,10 @@ type Arena struct {
 	idle    shelf[worker] // a hint, see hire
 	hashers shelf[hashing]
 
-	_     [64]byte // what is above is mostly read, by all cores and for every node
-	live  atomic.Int64
-	taken atomic.Int64 // bytes of slabs
+	_       [64]byte // what is above is mostly read, by all cores and for every node
+	live    atomic.Int64
+	taken   atomic.Int64 // bytes of slabs
+	guessed atomic.Int64
 
 	mu      sync.Mutex
 	next    ref // in the newest slab
@@ -91,6 +92,9 @@ func (a *Arena) Size() int64 { return a.live.Load() }
 
 // Footprint is the memory taken from Go, free blocks included.
 func (a *Arena) Footprint() int64 { return a.taken.Load() }
+
+// Guessed is how many leaves were not asked for, their content being known; see Trie.Guess.
+func (a *Arena) Guessed() int64 { return a.guessed.Load() }
 
 // SetEpoch says which block it is; what is touched from now on has its age from there.
 func (a *Arena) SetEpoch(block uint32) { a.epoch.Store(block) }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+
+	"github.com/ethereum/go-ethereum/common"
 )
 
 // maxBranch is the longest encoding of a branch: 16 hashes, no value.
@@ -72,7 +74,10 @@ func (s *slot) appendTo(to []byte, embedded bool) []byte {
 
 // encode is [hex-prefixed rest of the key, value].
 func (l *leaf) encode(to []byte, depth int) []byte {
-	value := l.value()
+	return encodeLeaf(to, &l.key, depth, l.value())
+}
+
+func encodeLeaf(to []byte, key *common.Hash, depth int, value []byte) []byte {
 	n := (64-depth)/2 + 1
 	size := n + stringSize(value)
 	if n > 1 {
@@ -83,11 +88,11 @@ func (l *leaf) encode(to []byte, depth int) []byte {
 		to = append(to, 0x80+byte(n))
 	}
 	if depth%2 == 1 {
-		to = append(to, 0x30|byte(nibble(&l.key, depth)))
+		to = append(to, 0x30|byte(nibble(key, depth)))
 	} else {
 		to = append(to, 0x20)
 	}
-	to = append(to, l.key[(depth+1)/2:]...)
+	to = append(to, key[(depth+1)/2:]...)
 	return appendString(to, value)
 }
 

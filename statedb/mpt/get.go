@@ -23,7 +23,7 @@ func (t *Trie) GetBatch(keys []common.Hash, visit func(i int, value []byte)) err
 	}
 	err := w.loadRoot()
 	if err == nil && t.root != 0 {
-		err = w.descend(t.root, 0, items, true)
+		err = w.descend(t.root, 0, items, toRead)
 	}
 	if err = w.finish(err); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (w *worker) getPart(f *fan, n, depth int, items []Item) error {
 	if err != nil || r == 0 {
 		return err
 	}
-	return w.descend(r, depth+1, items, true)
+	return w.descend(r, depth+1, items, toRead)
 }
 
 // giveTo fills in the value of the item that has the leaf's key.

@@ -3,13 +3,13 @@ package mpt
 // probe is descend for a trie whose nodes are all in memory, which most often they are:
 // level by level, as warm, and in this goroutine. It stops where a node is missing, and
 // the result says whether none was.
-func (w *worker) probe(r ref, depth int, items []Item, read bool) bool {
+func (w *worker) probe(r ref, depth int, items []Item, what errand) bool {
 	now := append(w.fronts[0][:0], front{r, 0, uint32(len(items)), uint8(depth)})
 	next := w.fronts[1][:0]
 	all := true
 	for len(now) > 0 && all {
 		for i := range now {
-			if next, all = w.probeBelow(next, &now[i], items, read); !all {
+			if next, all = w.probeBelow(next, &now[i], items, what); !all {
 				break
 			}
 		}
@@ -19,12 +19,12 @@ func (w *worker) probe(r ref, depth int, items []Item, read bool) bool {
 	return all
 }
 
-func (w *worker) probeBelow(next []front, f *front, items []Item, read bool) ([]front, bool) {
+func (w *worker) probeBelow(next []front, f *front, items []Item, what errand) ([]front, bool) {
 	h := w.head(f.node)
 	h.epoch = w.now
 	switch h.kind {
 	case leafNode:
-		if read {
+		if what == toRead {
 			w.leaf(f.node).giveTo(items[f.from:f.to])
 		}
 		return next, true
@@ -41,10 +41,10 @@ func (w *worker) probeBelow(next []front, f *front, items []Item, read bool) ([]
 		}
 		return w.probeAt(next, e.child, front{from: f.from, to: f.to, depth: h.end})
 	}
-	return w.probeBranch(next, f, items, read)
+	return w.probeBranch(next, f, items, what)
 }
 
-func (w *worker) probeBranch(next []front, f *front, items []Item, read bool) ([]front, bool) {
+func (w *worker) probeBranch(next []front, f *front, items []Item, what errand) ([]front, bool) {
 	b := w.branch(f.node)
 	var seen, vanish uint16
 	all := true
@@ -54,7 +54,7 @@ func (w *worker) probeBranch(next []front, f *front, items []Item, read bool) ([
 		seen |= 1 << n
 		if b.has(n) {
 			next, all = w.probeAt(next, b.refs[b.rank(n)], front{from: i, to: end, depth: f.depth + 1})
-			if !read && !anyLiving(items[i:end]) {
+			if what == toWrite && !anyLiving(items[i:end]) {
 				vanish |= 1 << n
 			}
 		}

@@ -18,22 +18,30 @@ func (t *Trie) Resolve(batch []Item) error {
 	defer w.dismiss()
 	err := w.loadRoot()
 	if err == nil && t.root != 0 {
-		err = w.descend(t.root, 0, batch, false)
+		err = w.descend(t.root, 0, batch, toWrite)
 	}
 	return w.finish(err)
 }
 
-// descend loads what is on the way to the items below r. To read, it also fills in their
-// values; otherwise it also loads what will be needed next to them.
-func (w *worker) descend(r ref, depth int, items []Item, read bool) error {
-	if len(items) <= warmRun && w.probe(r, depth, items, read) {
+// errand is what nodes are loaded for.
+type errand uint8
+
+const (
+	toWrite errand = iota // load what will be needed next to the items, too
+	toRead                // fill in their values
+	toGuess               // their values are what leaves may hold
+)
+
+// descend loads what is on the way to the items below r.
+func (w *worker) descend(r ref, depth int, items []Item, what errand) error {
+	if len(items) <= warmRun && w.probe(r, depth, items, what) {
 		return nil
 	}
 	h := w.head(r)
 	h.epoch = w.now
 	switch h.kind {
 	case leafNode:
-		if read {
+		if what == toRead {
 			w.leaf(r).giveTo(items)
 		}
 		return nil
@@ -47,11 +55,14 @@ func (w *worker) descend(r ref, depth int, items []Item, read bool) error {
 		if err := w.loadChild(&e.child, &e.key, end, &e.slot); err != nil {
 			return err
 		}
-		return w.descend(e.child, end, items, read)
+		return w.descend(e.child, end, items, what)
 	}
 	f := w.fan(depth, r)
-	if read {
+	switch what {
+	case toRead:
 		return w.fanReads(f, depth, items, (*worker).getPart)
+	case toGuess:
+		return w.fanReads(f, depth, items, (*worker).guessPart)
 	}
 	if err := w.fanReads(f, depth, items, (*worker).resolvePart); err != nil {
 		return err
@@ -84,7 +95,7 @@ func (w *worker) resolvePart(f *fan, n, depth int, items []Item) error {
 		return err
 	}
 	f.hit[n] = !anyLiving(items) // perhaps nothing stays here
-	return w.descend(r, depth+1, items, false)
+	return w.descend(r, depth+1, items, toWrite)
 }
 
 func anyLiving(items []Item) bool {

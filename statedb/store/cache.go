@@ -99,6 +99,18 @@ func (c *cache[K, V]) get(k K) (v V, ok bool, version uint64) {
 	return v, ok, version
 }
 
+// peek is get for who will not go to the disk: it is not counted, and keeps nothing alive.
+func (c *cache[K, V]) peek(k K) (v V, ok bool) {
+	sh := c.shard(k)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	i, ok := sh.at[k]
+	if ok {
+		v = sh.slab[i].val
+	}
+	return v, ok
+}
+
 // fill keeps what a miss found on disk, unless the shard was written since.
 func (c *cache[K, V]) fill(k K, v V, version uint64) {
 	sh := c.shard(k)

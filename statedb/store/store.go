@@ -59,6 +59,9 @@ func Open(dir string, opt Options) (*Store, error) {
 	s.queue.changed = make(chan struct{})
 	s.fs = newDisk(opt.FS, s.giveUp)
 	if err := s.openDisk(); err != nil {
+		if s.fatal.Load() == nil {
+			err = errors.Join(err, s.fs.close())
+		}
 		return nil, fmt.Errorf("store %s: %w", dir, err)
 	}
 	if err := s.recover(); err != nil {
@@ -174,6 +177,9 @@ func (s *Store) shut() error {
 	}
 	if s.fatal.Load() == nil {
 		err = errors.Join(err, s.guard(s.db.Close))
+	}
+	if s.fatal.Load() == nil {
+		err = errors.Join(err, s.fs.close())
 	}
 	if failure := s.fatal.Load(); failure != nil {
 		err = errors.Join(err, fmt.Errorf("%w; its files stay open until the process ends", *failure))

@@ -1,0 +1,52 @@
+package statedb_test
+
+import (
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/gpuevm/gpuevm/statedb"
+	"github.com/gpuevm/gpuevm/statedb/internal/world"
+)
+
+// TestRecall: after a restart on a real disk, leaves that hold what execution has read are
+// not read again, and the root is that of the content.
+func TestRecall(t *testing.T) {
+	dir := t.TempDir()
+	w := world.New(7)
+	genesis := w.Diff(250, 30)
+	must(t, w.State.Apply(genesis))
+	db, err := statedb.Open(dir, statedb.Options{})
+	must(t, err)
+	must(t, db.Genesis(bg, common.Hash{1}, w.State.AllocRoot(), w.State.Alloc()))
+	must(t, db.Close())
+
+	for _, read := range []bool{false, true} {
+		db, err := statedb.Open(dir, statedb.Options{})
+		must(t, err)
+		work, err := db.Begin(common.Hash{1})
+		must(t, err)
+		state := w.State.Copy()
+		d := world.Absolute(state, w.Diff(100, 20))
+		for _, key := range world.KeysOf(d) {
+			if read {
+				want, _ := state.Read(key)
+				if got, err := work.Read(key); err != nil || got != want {
+					t.Fatalf("%s is %x, want %x (%v)", key, got, want, err)
+				}
+			}
+		}
+		must(t, state.Apply(d))
+		must(t, work.Apply(d))
+		root, err := work.Root()
+		if want := state.AllocRoot(); err != nil || root != want || root == types.EmptyRootHash {
+			t.Fatalf("root %x, want %x (%v)", root, want, err)
+		}
+		s := db.Stats().Forest
+		if read != (s.Guessed > 20) || s.Loaded == 0 {
+			t.Errorf("cells read: %t; %d leaves known, %d nodes loaded", read, s.Guessed, s.Loaded)
+		}
+		must(t, work.Discard())
+		must(t, db.Close())
+	}
+}
