@@ -221,8 +221,8 @@ func (g *ground) reopen(ctx context.Context) (bool, error) {
 		g.sides = nil
 		return false, err
 	}
-	settle(ctx, g.opt.Settle)
-	return g.opt.DropPageCache && dropPageCache(), nil
+	Settle(ctx, g.opt.Settle)
+	return g.opt.DropPageCache && DropPageCache(), nil
 }
 
 func (g *ground) close() error {

@@ -55,8 +55,8 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// settle waits until the process is idle, as after a compaction, but not for ever.
-func settle(ctx context.Context, most time.Duration) {
+// Settle waits until the process is idle, as after a compaction, but not for ever.
+func Settle(ctx context.Context, most time.Duration) {
 	const look, quiet = 100 * time.Millisecond, 5
 	calm := 0
 	for end := time.Now().Add(most); time.Now().Before(end) && calm < quiet && ctx.Err() == nil; {
@@ -68,8 +68,8 @@ func settle(ctx context.Context, most time.Duration) {
 	}
 }
 
-// dropPageCache makes the next reads come from the disk, if the machine lets us.
-func dropPageCache() bool {
+// DropPageCache makes the next reads come from the disk, if the machine lets us.
+func DropPageCache() bool {
 	syscall.Sync()
 	return os.WriteFile("/proc/sys/vm/drop_caches", []byte("1"), 0) == nil
 }

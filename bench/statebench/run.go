@@ -57,7 +57,7 @@ func (r *running) each(do func(k Kind, n int) error) error {
 
 func (r *running) warm(ctx context.Context) error {
 	return r.each(func(k Kind, n int) error {
-		settle(ctx, r.opt.Settle)
+		Settle(ctx, r.opt.Settle)
 		for range max(r.opt.Warmup, 0) {
 			if _, err := r.round(ctx, k, n, false); err != nil {
 				return err
@@ -74,7 +74,7 @@ func (r *running) layers(ctx context.Context) error {
 		return nil
 	}
 	return r.each(func(k Kind, n int) error {
-		settle(ctx, r.opt.Settle)
+		Settle(ctx, r.opt.Settle)
 		err := r.rounds(ctx, Phase{Kind: k, Dirty: n, Memory: "warm", Layers: true}, r.opt.Layers, true, nil)
 		for _, s := range r.sides {
 			if err == nil {

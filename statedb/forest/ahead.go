@@ -156,9 +156,7 @@ func (f *Forest) expect(keys []gpuevm.Key) {
 	start, before := time.Now(), f.source.loaded.Load()
 	accounts, slots := f.places(keys)
 	if f.accounts.Guess(accounts) == nil {
-		for owner, items := range slots {
-			f.expectSlots(owner, items)
-		}
+		f.expectSlots(slots)
 	}
 	if f.source.loaded.Load() != before {
 		f.ahead.calm = 0
@@ -167,21 +165,33 @@ func (f *Forest) expect(keys []gpuevm.Key) {
 	f.stats.Early += time.Since(start)
 }
 
-func (f *Forest) expectSlots(owner common.Hash, items []mpt.Item) {
-	t := f.storage[owner]
-	if t == nil {
-		leaf, err := f.accounts.Get(owner)
-		if err != nil || leaf == nil {
-			return
+// expectSlots loads the nodes on the way to slots, of many tries at once.
+func (f *Forest) expectSlots(slots map[common.Hash][]mpt.Item) {
+	tries := make([]*mpt.Trie, 0, len(slots))
+	for owner := range slots {
+		if t := f.expectTrie(owner); t != nil {
+			tries = append(tries, t)
 		}
-		b, err := decodeBody(leaf)
-		if err != nil {
-			return
-		}
-		t = f.arena.New(owner, b.root, f.source)
-		f.storage[owner] = t
 	}
-	_ = t.Guess(items)
+	each(f.opt.Readers, len(tries), func(i int) { _ = tries[i].Guess(slots[tries[i].Owner()]) })
+}
+
+// expectTrie is an account's storage trie, nil if it has none.
+func (f *Forest) expectTrie(owner common.Hash) *mpt.Trie {
+	if t := f.storage[owner]; t != nil {
+		return t
+	}
+	leaf, err := f.accounts.Get(owner)
+	if err != nil || leaf == nil {
+		return nil
+	}
+	b, err := decodeBody(leaf)
+	if err != nil {
+		return nil
+	}
+	t := f.arena.New(owner, b.root, f.source)
+	f.storage[owner] = t
+	return t
 }
 
 // places are where cells are in the tries, each once and in order, with what may be there.
