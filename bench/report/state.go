@@ -24,6 +24,7 @@ type Trie struct {
 	Settled  int   `json:"settled"`  // of these, early
 	Slots    int   `json:"slots"`    // updated
 	Loaded   int64 `json:"loaded"`   // nodes that were not in memory
+	Known    int64 `json:"known"`    // leaves that were not, either, but whose content was known
 }
 
 // TrieOf is what tries did from one moment to a later one.
@@ -31,6 +32,7 @@ func TrieOf(from, to *forest.Stats) *Trie {
 	return &Trie{
 		Load: Of(to.Load - from.Load), Update: Of(to.Update - from.Update), Hash: Of(to.Hash - from.Hash), Early: Of(to.Early - from.Early),
 		Accounts: to.Accounts - from.Accounts, Settled: to.Settled - from.Settled, Slots: to.Slots - from.Slots, Loaded: to.Loaded - from.Loaded,
+		Known: to.Guessed - from.Guessed,
 	}
 }
 
@@ -46,6 +48,7 @@ func (t *Trie) plus(x *Trie, first bool) *Trie {
 		Load: plus(t.Load, x.Load, false), Update: plus(t.Update, x.Update, false), Hash: plus(t.Hash, x.Hash, false),
 		Collect: plus(t.Collect, x.Collect, false), Early: plus(t.Early, x.Early, false),
 		Accounts: t.Accounts + x.Accounts, Settled: t.Settled + x.Settled, Slots: t.Slots + x.Slots, Loaded: t.Loaded + x.Loaded,
+		Known: t.Known + x.Known,
 	}
 }
 
@@ -63,8 +66,8 @@ func (t *Trie) print(w io.Writer) {
 		tab.row("collect, after it", t.Collect.String())
 	}
 	tab.print(w)
-	fmt.Fprintf(w, "  %s accounts (%s of them early) and %s slots updated, %s nodes loaded\n\n",
-		count(t.Accounts), count(t.Settled), count(t.Slots), count(uint64(t.Loaded)))
+	fmt.Fprintf(w, "  %s accounts (%s of them early) and %s slots updated, %s nodes loaded, %s leaves known\n\n",
+		count(t.Accounts), count(t.Settled), count(t.Slots), count(uint64(t.Loaded)), count(uint64(t.Known)))
 }
 
 // Store is where the blocks are on their way to the disk, by height, and what waits.

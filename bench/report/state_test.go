@@ -22,7 +22,7 @@ func TestTrieJSON(t *testing.T) {
 	raw, err := json.Marshal(&Line{Block: "b-1", Device: "go", Policy: "serial", Threads: 1, Trie: someTrie(),
 		Store: StoreOf(store.Progress{Executed: 9, Hashed: 8, Stored: 7, Durable: 6, Floor: 5, Steps: 4, StepBytes: 3, PendingNodes: 2, Written: 1}, 1, 8)})
 	const want = `{"block":"b-1","device":"go","policy":"serial","threads":1,` +
-		`"trie":{"load_ms":2.000,"update_ms":4.000,"hash_ms":5.000,"early_ms":1.000,"accounts":7,"settled":2,"slots":1700,"loaded":1},` +
+		`"trie":{"load_ms":2.000,"update_ms":4.000,"hash_ms":5.000,"early_ms":1.000,"accounts":7,"settled":2,"slots":1700,"loaded":1,"known":0},` +
 		`"store":{"executed":9,"hashed":8,"stored":7,"durable":6,"floor":5,"rooting":1,"steps":4,"step_bytes":3,"pending_nodes":2,` +
 		`"waiting":8,"written_bytes":1}}`
 	if err != nil || string(raw) != want {
@@ -49,7 +49,7 @@ func TestSumTries(t *testing.T) {
 	}
 	var out bytes.Buffer
 	Summary(&out, lines)
-	for _, row := range []string{"  update                               8.0\n", "while the block executed   2.0", "14 accounts (4 of them early) and 3,400 slots updated, 2 nodes loaded"} {
+	for _, row := range []string{"  update                               8.0\n", "while the block executed   2.0", "14 accounts (4 of them early) and 3,400 slots updated, 2 nodes loaded, 0 leaves known"} {
 		if !strings.Contains(out.String(), row) {
 			t.Errorf("no %q in\n%s", row, &out)
 		}

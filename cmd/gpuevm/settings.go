@@ -21,7 +21,7 @@ var commonFlags = slices.Concat([]cli.Flag{
 	strictFlag,
 }, tierFlags, []cli.Flag{
 	&cli.StringFlag{Name: "policy", Value: "waves", Usage: "order of execution: waves or serial"},
-	&cli.IntFlag{Name: "threads", Usage: "threads that execute and recover senders; 0: all cores"},
+	&cli.IntFlag{Name: "threads", Usage: "threads that execute and recover senders; 0: all cores. More than that may pay where the state is on a disk and not in memory"},
 	&cli.StringFlag{Name: "json", Usage: "also write JSON, a line for each block, to `FILE`; -: to standard output, and the table to standard error"},
 	&cli.StringFlag{Name: "cpuprofile", Usage: "write a CPU profile to `FILE`"},
 	&cli.IntFlag{Name: "verbosity", Value: 2, Usage: "how much of go-ethereum's log is shown: 0 nothing, 1 errors, 2 warnings, 3 info, 4 debug, 5 all"},

@@ -22,6 +22,9 @@
 // blocks' trie nodes in memory (gigabytes at 10k dirty accounts a block) and lose them
 // in a crash; here nodes are in memory only until they are written.
 //
+// Pebble's tables are read through statedb/internal/uring on the operating system's own
+// file system, if that can be used: whoever waits for the disk leaves its processor to others.
+//
 // # What is durable
 //
 // A step is one Pebble batch: cells, nodes, codes, the undo of the block, its hash, and
