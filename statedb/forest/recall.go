@@ -50,7 +50,7 @@ func recallSlot(from Recaller, addr common.Address, slot common.Hash, room []byt
 // guessAccounts loads what is on the way to the changed accounts in scratch.folds.
 func (f *Forest) guessAccounts() error {
 	from := f.recall()
-	if from == nil || !f.accounts.Lacks() {
+	if from == nil || !f.accounts.Lacks(len(f.scratch.folds)) {
 		return nil
 	}
 	c, folds := &f.changes, f.scratch.folds

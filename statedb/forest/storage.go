@@ -34,7 +34,7 @@ func (f *Forest) loadStorage() error {
 	}
 	s.lack = s.lack[:0]
 	for _, i := range s.folds {
-		if a := &f.changes.accounts[i]; a.from < a.to && !a.wiped && a.lives() && a.trie.Lacks() {
+		if a := &f.changes.accounts[i]; a.from < a.to && !a.wiped && a.lives() && a.trie.Lacks(int(a.to-a.from)) {
 			s.lack = append(s.lack, i)
 		}
 	}

@@ -59,7 +59,7 @@ type Trie struct {
 	unwritten int // items since the last Collect
 	size      int64
 	loads     atomic.Int64 // nodes since the last Update
-	lacks     bool         // there were such at the last
+	lacks     bool         // there were many at the last
 	err       error
 }
 
@@ -82,11 +82,14 @@ func (t *Trie) Owner() common.Hash { return t.owner }
 // Size is the number of bytes of the trie's nodes in the arena.
 func (t *Trie) Size() int64 { return t.size }
 
-// Lacks says that the next Update will, by what was last seen, need nodes that are not in the
-// arena: it asks for them one after another, and Resolve for several at once.
-func (t *Trie) Lacks() bool {
-	return t.lacks || t.root == 0 && t.hash != types.EmptyRootHash || t.loads.Load() > 0
+// Lacks says that an Update of n items will, by what was last seen, need many nodes that are not
+// in the arena: it asks for them one after another, and Resolve for several at once.
+func (t *Trie) Lacks(n int) bool {
+	return t.lacks || t.root == 0 && t.hash != types.EmptyRootHash || many(t.loads.Load(), n)
 }
+
+// many says whether it pays to go through n items once more for so many nodes.
+func many(loads int64, n int) bool { return 8*loads > int64(n) }
 
 // Err is what poisoned the trie.
 func (t *Trie) Err() error { return t.err }
@@ -143,7 +146,7 @@ func (t *Trie) Update(batch []Item) error {
 	}
 	root, changed, err := w.apply(t.root, 0, batch)
 	err = w.finish(err)
-	t.root, t.lacks = root, t.loads.Swap(0) > 0
+	t.root, t.lacks = root, many(t.loads.Swap(0), len(batch))
 	if changed {
 		t.stale, t.unsent = true, true
 		t.pending += len(batch)
