@@ -6,18 +6,7 @@ import "github.com/ethereum/go-ethereum/crypto"
 // source for leaves that hold what the items say: whoever has a state flat knows what most
 // leaves hold, and a leaf is right if its hash is the one that its parent has. An item
 // without a value is no guess; a wrong one costs a hash, and the source is asked.
-func (t *Trie) Guess(batch []Item) error {
-	if err := t.ready(batch); err != nil || len(batch) == 0 {
-		return err
-	}
-	w := t.arena.hire(t)
-	defer w.dismiss()
-	err := w.loadRoot()
-	if err == nil && t.root != 0 {
-		err = w.descend(t.root, 0, batch, toGuess)
-	}
-	return w.finish(err)
-}
+func (t *Trie) Guess(batch []Item) error { return t.visit(batch, toGuess) }
 
 func (w *worker) guessPart(f *fan, n, depth int, items []Item) error {
 	if len(items) == 1 {

@@ -10,18 +10,7 @@ const readRun = 2
 // keys that are deleted where a branch will be left with one child. Only the keys and
 // whether there is a value matter. It asks for up to Config.Readers nodes at once. It
 // changes nothing, and after an error other than WrongNodeError the trie is as good as before.
-func (t *Trie) Resolve(batch []Item) error {
-	if err := t.ready(batch); err != nil || len(batch) == 0 {
-		return err
-	}
-	w := t.arena.hire(t)
-	defer w.dismiss()
-	err := w.loadRoot()
-	if err == nil && t.root != 0 {
-		err = w.descend(t.root, 0, batch, toWrite)
-	}
-	return w.finish(err)
-}
+func (t *Trie) Resolve(batch []Item) error { return t.visit(batch, toWrite) }
 
 // errand is what nodes are loaded for.
 type errand uint8
@@ -31,6 +20,20 @@ const (
 	toRead                // fill in their values
 	toGuess               // their values are what leaves may hold
 )
+
+// visit goes down to the items on an errand.
+func (t *Trie) visit(batch []Item, what errand) error {
+	if err := t.ready(batch); err != nil || len(batch) == 0 {
+		return err
+	}
+	w := t.arena.hire(t)
+	defer w.dismiss()
+	err := w.loadRoot()
+	if err == nil && t.root != 0 {
+		err = w.descend(t.root, 0, batch, what)
+	}
+	return w.finish(err)
+}
 
 // descend loads what is on the way to the items below r.
 func (w *worker) descend(r ref, depth int, items []Item, what errand) error {

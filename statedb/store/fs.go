@@ -11,7 +11,8 @@ import (
 	"github.com/gpuevm/gpuevm/statedb/internal/uring"
 )
 
-// disk is the file system as Pebble gets it, with two things mended.
+// disk is the file system as Pebble gets it, with two things mended, and tables read through a
+// ring where that can be.
 //
 // Where the log or the manifest can't be written, Pebble ends the process, and in
 // places it does so (unlocking a mutex that is not locked, while it unwinds from a panic) in
