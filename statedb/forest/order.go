@@ -85,7 +85,7 @@ func each(workers, n int, do func(i int)) {
 }
 
 // part is how many small things are worth giving to another goroutine.
-const part = 1024
+const part = 256
 
 // parts does n things on all cores, some at a time. The error is that of the first part
 // that has one.

@@ -2,6 +2,7 @@ package mpt
 
 import (
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -64,17 +65,25 @@ func runOf(items []Item, depth, n int) int {
 	return k
 }
 
-// fork is fanOut with goroutines, as long as there are tokens for them. All parts are
-// done even if one fails.
+// fork is fanOut with goroutines, as many as there are tokens for, each with at least some items:
+// who is done with a part takes the next. All parts are done even if one fails.
 func (w *worker) fork(f *fan, depth int, items []Item, do step, tokens chan struct{}, least int) error {
 	var (
 		wg    sync.WaitGroup
 		mu    sync.Mutex
-		hands []*worker
 		first error
+		parts [][]Item
+		hands []*worker
 	)
-	part := func(w *worker, n int, items []Item) {
-		err := do(w, f, n, depth, items)
+	for rest := items; len(rest) > 0; {
+		k := runOf(rest, depth, nibble(&rest[0].Key, depth))
+		parts = append(parts, rest[:k])
+		rest = rest[k:]
+	}
+	most := min(len(parts), len(items)/least) - 1
+	left := queue{n: len(parts)}
+	part := func(w *worker, i int) {
+		err := do(w, f, nibble(&parts[i][0].Key, depth), depth, parts[i])
 		if wrong := w.verified(); wrong != nil {
 			err = wrong
 		}
@@ -86,36 +95,51 @@ func (w *worker) fork(f *fan, depth int, items []Item, do step, tokens chan stru
 			mu.Unlock()
 		}
 	}
-	var seen uint16
-	for len(items) > 0 {
-		n := nibble(&items[0].Key, depth)
-		k := runOf(items, depth, n)
-		run := items[:k]
-		items = items[k:]
-		seen |= 1 << n
-		if k >= least && len(items) > 0 && take(tokens) {
+	for i := range left.rest {
+		for len(hands) < most && left.any() && take(tokens) { // there may be some later, too
 			hand := w.hire(w.t)
 			hands = append(hands, hand)
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
-				part(hand, n, run)
+			wg.Go(func() {
+				for i := range left.rest {
+					part(hand, i)
+				}
 				<-tokens
-			}()
-			continue
+			})
 		}
-		part(w, n, run)
+		part(w, i)
 	}
 	wg.Wait()
 	for _, hand := range hands {
 		w.join(hand)
 	}
-	for n := range 16 {
-		if seen>>n&1 != 0 {
-			f.mark(n)
-		}
+	for _, part := range parts {
+		f.mark(nibble(&part[0].Key, depth))
 	}
 	return first
+}
+
+// queue hands out the numbers from 0 to n-1, to whichever goroutine comes for the next.
+type queue struct {
+	n    int
+	next atomic.Int32
+}
+
+func (q *queue) rest(yield func(int) bool) {
+	for i := int(q.next.Add(1)) - 1; i < q.n && yield(i); i = int(q.next.Add(1)) - 1 {
+	}
+}
+
+// any says whether there are numbers left.
+func (q *queue) any() bool { return int(q.next.Load()) < q.n }
+
+// takeMost takes up to n tokens, and says how many it got.
+func takeMost(tokens chan struct{}, n int) int {
+	for k := range n {
+		if !take(tokens) {
+			return k
+		}
+	}
+	return max(n, 0)
 }
 
 func take(tokens chan struct{}) bool {

@@ -15,6 +15,9 @@ const (
 	sweepWork = 384
 	// forkHash is how many items must have been applied for the work to be split.
 	forkHash = 192
+	// forkTurns is how often each goroutine should come for more work: the last ones to be done
+	// must not keep the others waiting long.
+	forkTurns = 4
 )
 
 // hashing takes one sub-trie after the other, of about sweepWork changes each: down it
@@ -25,6 +28,7 @@ type hashing struct {
 	levels [][]job // of the sub-tries at hand, roots first
 	upper  [][]job // by height
 	work   int     // items below levels[0]
+	most   int     // and how many are enough for a sweep
 	batch  keccak.Batch
 	tops   []top // for nodes whose parent someone else writes
 	point  commitPoint
@@ -41,6 +45,7 @@ type job struct {
 type top struct {
 	slot  slot
 	embed bool
+	done  bool
 }
 
 // Hash brings the root of a trie up to date.
@@ -120,7 +125,7 @@ func (a *Arena) gather(tops int) *hashing {
 		g = &hashing{arena: a}
 	}
 	g.tops = append(g.tops[:0], make([]top, tops)...)
-	g.point = commitPoint{}
+	g.point, g.most = commitPoint{}, sweepWork
 	return g
 }
 
@@ -135,7 +140,7 @@ func (g *hashing) visit(j job, known []common.Hash, work int) int {
 	switch {
 	case final && (work <= sweepWork || h.stale == 0):
 		g.levels = push(g.levels, 0, j)
-		if g.work += max(work, 1); g.work >= sweepWork {
+		if g.work += max(work, 1); g.work >= g.most {
 			g.sweep()
 		}
 		return 0
@@ -185,48 +190,58 @@ func push(levels [][]job, level int, j job) [][]job {
 	return levels
 }
 
-// fork is each with other goroutines. They don't write the branch: its masks are for one
-// goroutine.
+// fork is each with other goroutines: who has hashed some children takes others. Only this one
+// writes the branch: its masks are for one goroutine.
 func (g *hashing) fork(j *job, known []common.Hash, work int) (height int) {
 	var (
-		wg     sync.WaitGroup
-		tops   [16]top
-		others uint16
-		b      = g.arena.branch(j.node)
+		a     = g.arena
+		b     = a.branch(j.node)
+		share = work / bits.OnesCount16(b.stale)
+		jobs  []job
+		parts [16][]common.Hash // of known, by nibble
 	)
-	stale := b.stale
-	share := work / bits.OnesCount16(stale)
-	for m := stale; m != 0; m &= m - 1 {
+	for m := b.stale; m != 0; m &= m - 1 {
 		n := bits.TrailingZeros16(m)
-		child, part := j.child(b, n), belowNibble(known, int(j.depth), n)
-		final := g.point.passed(int(child.depth), part)
-		if !final && g.point.idle(g.arena.head(child.node)) {
-			continue
+		child := j.child(b, n)
+		parts[n] = belowNibble(known, int(j.depth), n)
+		if g.point.passed(int(child.depth), parts[n]) || !g.point.idle(a.head(child.node)) {
+			jobs = append(jobs, child)
 		}
-		if m&(m-1) == 0 || share < forkPart || !take(g.arena.cores) {
-			height = max(height, g.visit(child, part, share))
-			continue
-		}
-		if final {
-			others |= 1 << n
-		}
-		child.parent, child.nibble = 0, 0
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			o := g.arena.gather(1)
-			o.point = g.point
-			o.visit(child, part, share)
+	}
+	hands := make([]*hashing, takeMost(a.cores, min(len(jobs)-1, work/forkHash)))
+	most := g.most
+	g.most = min(most, max(forkHash/2, work/(forkTurns*(len(hands)+1))))
+	var wg sync.WaitGroup
+	left := queue{n: len(jobs)}
+	for i := range hands {
+		o := a.gather(16)
+		o.point, o.most = g.point, g.most
+		hands[i] = o
+		wg.Go(func() {
+			for i := range left.rest {
+				child := jobs[i]
+				child.parent = 0
+				o.visit(child, parts[child.nibble], share)
+			}
 			o.flush()
-			tops[n] = o.tops[0]
-			g.arena.hashers.put(o)
-			<-g.arena.cores
-		}()
+			<-a.cores
+		})
+	}
+	for i := range left.rest {
+		height = max(height, g.visit(jobs[i], parts[jobs[i].nibble], share))
+	}
+	if len(hands) > 0 {
+		g.sweep()
 	}
 	wg.Wait()
-	for m := others; m != 0; m &= m - 1 {
-		n := bits.TrailingZeros16(m)
-		g.arena.fill(j.node, n, &tops[n].slot, tops[n].embed)
+	g.most = most
+	for _, o := range hands {
+		for n := range o.tops {
+			if t := &o.tops[n]; t.done {
+				a.fill(j.node, n, &t.slot, t.embed)
+			}
+		}
+		a.hashers.put(o)
 	}
 	return height
 }
@@ -302,7 +317,7 @@ func (g *hashing) level(jobs []job) {
 
 func (g *hashing) put(j *job, s *slot, embed bool) {
 	if j.parent == 0 {
-		g.tops[j.nibble] = top{*s, embed}
+		g.tops[j.nibble] = top{*s, embed, true}
 		return
 	}
 	g.arena.fill(j.parent, int(j.nibble), s, embed)
