@@ -63,6 +63,21 @@ func TestWrongRoot(t *testing.T) {
 	must(t, g.db.Close())
 }
 
+// TestNoDiff: a block that comes without a diff changed nothing.
+func TestNoDiff(t *testing.T) {
+	g := newForestry(t, 7, vfs.NewMem())
+	g.line(2)
+	parent := g.blocks[2]
+	w, err := g.db.Begin(parent.hash)
+	must(t, err)
+	c, err := w.Commit(bg, statedb.Block{Height: parent.height + 1, Hash: common.Hash{1}})
+	must(t, err)
+	if root, err := c.Root(bg); err != nil || root != parent.root {
+		t.Fatalf("root %s, %v, want %s", root.Hex(), err, parent.root.Hex())
+	}
+	must(t, g.db.Close())
+}
+
 // commit commits a block of its own, without looking at the root.
 func (g *forestry) commit(parent, hash, want common.Hash) (common.Hash, *statedb.Commit) {
 	w, err := g.db.Begin(parent)

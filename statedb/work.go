@@ -244,6 +244,9 @@ var ErrRoot = errors.New("wrong state root")
 func (w *Work) Commit(ctx context.Context, b Block) (*Commit, error) {
 	db := w.db
 	w.end()
+	if b.Diff == nil {
+		b.Diff = new(gpuevm.StateDiff) // nothing changed
+	}
 	c := &Commit{db: db, work: w, Block: b, done: make(chan struct{})}
 	if err := db.enter(ctx); err != nil {
 		return nil, errors.Join(err, w.Discard())

@@ -35,7 +35,7 @@ func isStore(dir string) (bool, error) {
 		return true, nil
 	}
 	for _, e := range entries {
-		if e.Name() != "LOCK" { // left by an open that failed
+		if e.Name() != "LOCK" && e.Name() != "MANIFEST-000001" { // left by a first open that did not end
 			return false, fmt.Errorf("--datadir %s: not a store of gpuevm: it has %s and no manifest", dir, e.Name())
 		}
 	}

@@ -156,6 +156,28 @@ func TestRunDatadir(t *testing.T) {
 	expect(t, exitFailed, []string{whole + ": holds the state of another chain", "another --workload, --txs or --seed"}, args(whole, "--seed", "2")...)
 }
 
+// What run did not make it does not go on with, however high its blocks.
+func TestRunDatadirImported(t *testing.T) {
+	g := history(10, 3, -1)
+	for _, number := range []string{"0", "7", "18446744073709551615"} {
+		dir := filepath.Join(t.TempDir(), "D")
+		expect(t, 0, nil, "db", "import", "--datadir", dir, "--dump", dumped(t, stored(t, g)), "--number", number, "--hash", common.Hash{1}.Hex())
+		expect(t, exitFailed, []string{dir + ": holds the state of another chain"}, "run", "--txs", "150", "--workload", "erc20", "--datadir", dir)
+	}
+}
+
+// What a first open leaves that was killed, or found the disk full, is no obstacle.
+func TestDatadirUnborn(t *testing.T) {
+	g, dir := merged(1), t.TempDir()
+	for _, name := range []string{"LOCK", "MANIFEST-000001"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(t, 0, nil, replay(append(g.export(t), "--datadir", dir)...)...)
+	g.checkHead(t, dir, 1)
+}
+
 // What is not a store, or is somebody's, is left alone.
 func TestDatadirRefused(t *testing.T) {
 	g, dir := merged(1), t.TempDir()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -67,7 +68,7 @@ func importer(ctx *cli.Context) (func(*store.Store, bulk.Options) (*bulk.Report,
 		}, nil
 	}
 	hash, err := hexutil.Decode(ctx.String("hash"))
-	if err != nil || len(hash) != common.HashLength {
+	if err != nil || len(hash) != common.HashLength || common.Hash(hash) == (common.Hash{}) {
 		return nil, usagef("--hash %q: want the 32 bytes of the block's hash, 0x first", ctx.String("hash"))
 	}
 	return func(s *store.Store, o bulk.Options) (*bulk.Report, error) {
@@ -75,15 +76,24 @@ func importer(ctx *cli.Context) (func(*store.Store, bulk.Options) (*bulk.Report,
 	}, nil
 }
 
+func readable(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 func importInto(ctx *cli.Context, load func(*store.Store, bulk.Options) (*bulk.Report, error)) (err error) {
 	dir := ctx.String("datadir")
 	if dir == "" {
 		return usagef("db import: --datadir is missing")
 	}
-	if there, err := isStore(dir); err != nil || there {
-		if err == nil {
-			err = fmt.Errorf("--datadir %s: there is a store already", dir)
-		}
+	// A wrong name is to cost no directory.
+	if err := readable(cmp.Or(ctx.String("genesis"), ctx.String("dump"))); err != nil {
+		return err
+	}
+	if _, err := isStore(dir); err != nil {
 		return err
 	}
 	s, err := store.Open(dir, store.Options{})
@@ -91,6 +101,9 @@ func importInto(ctx *cli.Context, load func(*store.Store, bulk.Options) (*bulk.R
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if !s.Recovery().Empty {
+		return fmt.Errorf("--datadir %s: there is a store already", dir)
+	}
 	rep, err := load(s, bulk.Options{Progress: percents(ctx.App.ErrWriter)})
 	if err != nil {
 		return err

@@ -60,5 +60,14 @@ func TestDBImportUsage(t *testing.T) {
 	expect(t, exitUsage, []string{"one of --genesis and --dump"}, "db", "import", "--datadir", dir)
 	expect(t, exitUsage, []string{"--hash"}, "db", "import", "--datadir", dir, "--dump", "x", "--hash", "0x12")
 	expect(t, exitUsage, []string{"--datadir is missing"}, "db", "import", "--genesis", "x")
+	expect(t, exitUsage, []string{"--hash"}, "db", "import", "--datadir", dir, "--dump", "x", "--hash", common.Hash{}.Hex())
 	expect(t, exitFailed, []string{"no such file"}, "db", "import", "--datadir", dir, "--genesis", filepath.Join(dir, "none.json"))
+	expect(t, exitFailed, []string{"no such file"}, "db", "import", "--datadir", dir, "--dump", filepath.Join(dir, "none"), "--hash", common.Hash{1}.Hex())
+	// What is wrong in a genesis is known before anything is written.
+	bad := filepath.Join(t.TempDir(), "bad.json")
+	if err := os.WriteFile(bad, []byte(`{"gasLimit":"0x1","difficulty":"0x1","alloc":{}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, exitFailed, []string{"no chain configuration"}, "db", "import", "--datadir", dir, "--genesis", bad)
+	expect(t, 0, nil, "db", "import", "--datadir", dir, "--genesis", history(10, 3, -1).export(t)[1])
 }

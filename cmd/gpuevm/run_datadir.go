@@ -6,7 +6,6 @@ import (
 
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/gpuevm/gpuevm/bench/workload"
-	"github.com/gpuevm/gpuevm/statedb"
 	"github.com/gpuevm/gpuevm/statedb/store"
 	"github.com/urfave/cli/v2"
 )
@@ -18,34 +17,48 @@ const steadySenders = 10_000
 // resumeWorkload makes the blocks that a directory has and as many more as are asked for:
 // one chain, of which a run is the next part.
 func resumeWorkload(ctx *cli.Context, s *settings, o *stateOptions) (*workload.Workload, *start, error) {
-	done, err := heightOf(o.dir)
+	txs, more := ctx.Int("txs"), ctx.Int("blocks")
+	w, err := generateSteady(ctx, s, max(more, (steadySenders+txs-1)/txs))
 	if err != nil {
 		return nil, nil, err
 	}
-	txs, total := ctx.Int("txs"), int(done)+ctx.Int("blocks")
-	w, err := generate(ctx, s, max(total, (steadySenders+txs-1)/txs))
-	if err != nil {
-		return nil, nil, err
-	}
-	steady(w, txs)
-	w.Blocks = w.Blocks[:total]
 	d, err := openDisk(ctx.Context, o, w.Parent, w.Alloc)
 	if err != nil {
-		if errors.Is(err, store.ErrChain) {
-			err = fmt.Errorf("%w (another --workload, --txs or --seed, or not of run)", err)
-		}
-		return nil, nil, err
+		return nil, nil, otherWorkload(err)
 	}
-	start, err := startOnDisk(d, w)
+	start, err := startOnDisk(ctx, s, d, w)
 	if err != nil {
-		return nil, nil, errors.Join(err, d.close())
+		return nil, nil, errors.Join(otherWorkload(err), d.close())
 	}
 	return w, start, nil
 }
 
-func startOnDisk(d *disk, w *workload.Workload) (*start, error) {
-	done := int(d.at.Height)
-	if done > 0 && (done > len(w.Blocks) || w.Blocks[done-1].Hash() != d.at.Hash) {
+func otherWorkload(err error) error {
+	if errors.Is(err, store.ErrChain) {
+		return fmt.Errorf("%w (another --workload, --txs or --seed, or not of run)", err)
+	}
+	return err
+}
+
+// startOnDisk begins after the last block that a directory has, and gives the workload the
+// blocks up to there and those to come.
+func startOnDisk(ctx *cli.Context, s *settings, d *disk, w *workload.Workload) (*start, error) {
+	// Who imported a state has not said of which chain it is.
+	if hash, err := d.db.Store().BlockHash(0); errors.Is(err, store.ErrUnknown) || err == nil && hash != w.Parent.Hash() {
+		return nil, fmt.Errorf("--datadir %s: %w: its block 0 is not the workload's", d.dir, store.ErrChain)
+	} else if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.dir, err)
+	}
+	done, total := int(d.at.Height), int(d.at.Height)+ctx.Int("blocks")
+	if total > len(w.Blocks) {
+		whole, err := generateSteady(ctx, s, total)
+		if err != nil {
+			return nil, err
+		}
+		*w = *whole
+	}
+	w.Blocks = w.Blocks[:total]
+	if done > 0 && w.Blocks[done-1].Hash() != d.at.Hash {
 		return nil, fmt.Errorf("%s: block %d %s is not the workload's", d.dir, done, d.at.Hash.Hex())
 	}
 	tries, err := triesOf(d.db, d.at)
@@ -55,17 +68,12 @@ func startOnDisk(d *disk, w *workload.Workload) (*start, error) {
 	return &start{ground: d, disk: d, tries: tries, done: done}, nil
 }
 
-// heightOf is how far a directory is.
-func heightOf(dir string) (uint64, error) {
-	there, err := isStore(dir)
-	if err != nil || !there {
-		return 0, err
+func generateSteady(ctx *cli.Context, s *settings, blocks int) (*workload.Workload, error) {
+	w, err := generate(ctx, s, blocks)
+	if err == nil {
+		steady(w, ctx.Int("txs"))
 	}
-	db, err := openStore(dir, statedb.Options{Store: store.Options{ReadOnly: true}})
-	if err != nil {
-		return 0, err
-	}
-	return db.Head().Height, db.Close()
+	return w, err
 }
 
 // steady gives all blocks a gas limit that does not depend on how many there are.

@@ -137,3 +137,35 @@ func TestZeroRoots(t *testing.T) {
 	}
 	t.Fatal("no account has storage")
 }
+
+// TestNotEnded: a comparison that something ended before its end neither reads the rest of the
+// disk, whose nodes would all be too many, nor keeps its iterators.
+func TestNotEnded(t *testing.T) {
+	fs := vfs.NewMem()
+	s := open(t, fs)
+	if _, err := Import(t.Context(), s, 7, common.Hash{1}, common.Hash{}, Alloc(randomAlloc(5, 400, 100)), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	rep := new(Report)
+	found := &problems{limit: 10, rep: rep}
+	snap, err := s.Snapshot(found.broken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := &comparing{snap: snap, found: found}
+	records := newSorter(newScratch(vfs.NewMem(), "tmp"), 32, 1)
+	if err := errors.Join(records.add(make([]byte, 32)), records.done()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := (&tall{records: records}).grow(ctx, 1, all); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if err := rep.Err(); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(all.close(), records.close(), snap.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
+}

@@ -14,7 +14,8 @@ type comparing struct {
 	snap  *store.Snapshot
 	found *problems
 	mu    sync.Mutex
-	idle  []*comparison // an iterator is dear to make
+	every []*comparison
+	idle  []*comparison // those that have ended: an iterator is dear to make
 }
 
 func (*comparing) slot(common.Address, common.Hash, common.Hash) error { return nil }
@@ -29,6 +30,9 @@ func (c *comparing) part(sc scope) (part, error) {
 	c.mu.Unlock()
 	if x == nil {
 		x = &comparison{all: c, disk: postorder{nodes: c.snap.Nodes()}}
+		c.mu.Lock()
+		c.every = append(c.every, x)
+		c.mu.Unlock()
 	}
 	x.scope = sc
 	x.disk.reset()
@@ -42,7 +46,7 @@ func (c *comparing) part(sc scope) (part, error) {
 
 func (c *comparing) close() error {
 	var err error
-	for _, x := range c.idle {
+	for _, x := range c.every {
 		if e := x.disk.nodes.Close(); err == nil {
 			err = e
 		}
@@ -91,8 +95,8 @@ func (c *comparison) node(path, blob []byte, _ common.Hash) error {
 	}
 }
 
-// close takes what is left on disk for too much.
-func (c *comparison) close() error {
+// end takes what is left on disk for too much.
+func (c *comparison) end() error {
 	for {
 		n, err := c.disk.peek()
 		if err != nil {

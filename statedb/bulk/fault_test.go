@@ -158,8 +158,12 @@ func TestCancel(t *testing.T) {
 			}}
 		}
 		ctx, opt := soon()
-		if _, err := Verify(ctx, s, opt); err != nil && !errors.Is(err, stopped) || after == 0 && err == nil {
+		rep, err := Verify(ctx, s, opt)
+		if err != nil && !errors.Is(err, stopped) || after == 0 && err == nil {
 			t.Fatal(err)
+		}
+		if err := rep.Err(); err != nil {
+			t.Fatalf("cancelled after %d calls: %v", after, err)
 		}
 		empty(t, fs)
 		ctx, opt = soon()
@@ -170,7 +174,7 @@ func TestCancel(t *testing.T) {
 		}
 		empty(t, fs)
 		_ = to.Close()
-		_, err := store.Open("db", store.Options{FS: half})
+		_, err = store.Open("db", store.Options{FS: half})
 		if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "load was not finished") {
 			t.Fatalf("half a state opens: %v", err)
 		}

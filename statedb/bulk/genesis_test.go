@@ -117,7 +117,9 @@ func TestDamagedTable(t *testing.T) {
 			if rep, err = Verify(t.Context(), s, Options{FS: vfs.NewMem()}); err == nil {
 				err = rep.Err()
 			}
-			_ = s.Close()
+			if e := s.Close(); e != nil && strings.Contains(e.Error(), "leaked") {
+				t.Errorf("%s: %v", name, e)
+			}
 		}
 		if !errors.Is(err, store.ErrCorrupt) {
 			t.Errorf("%s: %v", name, err)

@@ -16,10 +16,11 @@ type product interface {
 	part(sc scope) (part, error)
 }
 
-// part is for one goroutine. A node's memory is not its own.
+// part is for one goroutine. A node's memory is not its own. It ends when it has had all
+// nodes, and does not where something failed before that.
 type part interface {
 	node(path, blob []byte, hash common.Hash) error
-	close() error
+	end() error
 }
 
 // scope is which nodes of a trie: those whose paths begin with prefix, or the root node
@@ -61,4 +62,4 @@ func (p loadingPart) node(path, blob []byte, hash common.Hash) error {
 	return p.to.Node(store.Node{Owner: p.owner, Path: path, Blob: blob, Hash: hash})
 }
 
-func (loadingPart) close() error { return nil }
+func (loadingPart) end() error { return nil }

@@ -62,7 +62,7 @@ func (t *tall) grow(ctx context.Context, workers int, to product) (root common.H
 			return err
 		}
 		if t.records.count[n] == 0 {
-			return e.to.close() // asked for all the same: what a store has there is too much
+			return e.to.end() // asked for all the same: what a store has there is too much
 		}
 		roots[n], err = t.part(ctx, trie.NewPartialStackTrie(byte(n), e.node), e, n, n)
 		count.Add(int64(e.nodes))
@@ -86,8 +86,8 @@ func (t *tall) part(ctx context.Context, g grower, e *emitter, first, last int) 
 		root = g.Hash()
 		err = e.err
 	}
-	if er := e.to.close(); err == nil {
-		err = er
+	if err == nil {
+		err = e.to.end()
 	}
 	return root, err
 }
@@ -147,8 +147,8 @@ func (t *tall) top(roots *[16]common.Hash, to product) (common.Hash, error) {
 		return root, err
 	}
 	err = p.node(nil, blob, root)
-	if e := p.close(); err == nil {
-		err = e
+	if err == nil {
+		err = p.end()
 	}
 	return root, err
 }

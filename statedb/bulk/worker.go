@@ -129,8 +129,8 @@ func (w *worker) storage(a *Account, owner common.Hash, s storage) (root common.
 		return root, err
 	}
 	root, err = w.grow(a, &s)
-	if e := w.emit.to.close(); err == nil {
-		err = e
+	if err == nil {
+		err = w.emit.to.end()
 	}
 	w.in.nodes.Add(int64(w.emit.nodes))
 	return root, err

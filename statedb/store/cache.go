@@ -132,6 +132,17 @@ func (c *cache[K, V]) update(k K, v V) {
 	sh.mu.Unlock()
 }
 
+// clear forgets everything, and what misses under way will find.
+func (c *cache[K, V]) clear() {
+	for i := range c.shards {
+		sh := &c.shards[i]
+		sh.mu.Lock()
+		sh.version++
+		sh.at, sh.slab, sh.free, sh.hand, sh.bytes = make(map[K]int32), nil, nil, 0, 0
+		sh.mu.Unlock()
+	}
+}
+
 func (sh *cacheShard[K, V]) put(k K, v V, c *cache[K, V]) {
 	if i, ok := sh.at[k]; ok {
 		if c.extra == nil {

@@ -112,6 +112,9 @@ func (l *Loader) finish(h head) error {
 	}
 	q := &s.queue
 	s.epoch.Add(1)
+	s.accounts.clear() // what was not there may be now
+	s.slots.clear()
+	s.codes.clear()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s.tree.mu.Lock()

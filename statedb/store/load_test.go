@@ -45,6 +45,16 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	nowhere, err := s.ViewBlock(common.Hash{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := []gpuevm.Key{key(person(1), gpuevm.Nonce), {Addr: person(1), Kind: gpuevm.Slot, Slot: number(1)}}
+	for _, k := range one {
+		if v, err := nowhere.Read(k); err != nil || v != (common.Hash{}) {
+			t.Fatalf("%v of an empty store: %s, %v", k, v, err)
+		}
+	}
 	const n = 20_000
 	err = s.Load(5, common.Hash{1}, common.Hash{}, func(l *Loader) error {
 		if p := s.Progress(); p.Stored != 0 { // and it doesn't wait
@@ -55,6 +65,15 @@ func TestLoad(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	loaded, err := s.View(common.Hash{2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range one {
+		if v, err := loaded.Read(k); err != nil || v == (common.Hash{}) {
+			t.Fatalf("%v, which was looked for before the load: %s, %v", k, v, err)
+		}
 	}
 	chain(t, s, common.Hash{1}, 6, 3, counting)
 	if err := s.Close(); err != nil {

@@ -166,6 +166,23 @@ func TestSince(t *testing.T) {
 	if _, _, ok = vb.Since(mark); ok {
 		t.Fatal("a mark that left the window is still good")
 	}
+
+	// Another store of the same make has layers of the same numbers.
+	other, err := Open(worldDir, smallOptions(vfs.NewMem()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	vo, err := other.ViewBlock(chain(t, other, common.Hash{}, 1, 8, counting))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, mark, _ = vb.Since(nil); mark == nil {
+		t.Fatal("no mark")
+	}
+	if changed, _, ok := vo.Since(mark); ok {
+		t.Fatalf("the mark of another store is good for %v", changed)
+	}
 }
 
 func TestNodes(t *testing.T) {

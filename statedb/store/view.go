@@ -78,13 +78,20 @@ func (v *View) Code(hash common.Hash) ([]byte, error) {
 	return blob, err
 }
 
+// viewMark is a state of a store: layers of two stores look alike.
+type viewMark struct {
+	s *Store
+	l *layer
+}
+
 // Since implements gpuevm.Tracked: the keys that the blocks between the two states changed.
 func (v *View) Since(mark gpuevm.Mark) (changed []gpuevm.Key, now gpuevm.Mark, ok bool) {
-	from, ok := mark.(*layer)
-	if !ok || from.dropped.Load() || v.l.dropped.Load() {
-		return nil, v.l, false
+	here := viewMark{v.s, v.l}
+	m, ok := mark.(viewMark)
+	if !ok || m.s != v.s || m.l.dropped.Load() || v.l.dropped.Load() {
+		return nil, here, false
 	}
-	down, up := v.s.tree.path(from, v.l)
+	down, up := v.s.tree.path(m.l, v.l)
 	for _, l := range append(down, up...) {
 		for _, addr := range l.accounts {
 			for kind := gpuevm.Exists; kind < gpuevm.Slot; kind++ {
@@ -96,10 +103,10 @@ func (v *View) Since(mark gpuevm.Mark) (changed []gpuevm.Key, now gpuevm.Mark, o
 		}
 	}
 	// A layer that left in the meantime took its lists along.
-	if from.dropped.Load() || v.l.dropped.Load() {
-		return nil, v.l, false
+	if m.l.dropped.Load() || v.l.dropped.Load() {
+		return nil, here, false
 	}
-	return changed, v.l, true
+	return changed, here, true
 }
 
 // account is an account in the state l. The order of the steps is what makes it right

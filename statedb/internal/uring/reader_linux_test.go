@@ -3,13 +3,17 @@ package uring
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -137,4 +141,55 @@ func BenchmarkCached(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkCold is 2,450 reads that need the disk, 15 us of work after each: nanoseconds a
+// read.
+func BenchmarkCold(b *testing.B) {
+	f, data := file(b, 64<<20)
+	if err := f.Sync(); err != nil {
+		b.Fatal(err)
+	}
+	if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM); err != nil {
+		b.Fatal(err)
+	}
+	r := open(b)
+	pread := func(_ uintptr, p []byte, off int64) bool {
+		_, err := f.ReadAt(p, off)
+		return err == nil
+	}
+	const reads = 2450
+	for _, many := range []int{8, 16, 32} {
+		for _, way := range []struct {
+			name string
+			read reading
+		}{{"reader", r.ReadAt}, {"pread", pread}} {
+			b.Run(fmt.Sprintf("%s-%d", way.name, many), func(b *testing.B) {
+				for range b.N {
+					b.StopTimer()
+					if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
+						b.Fatal(err)
+					}
+					order := rand.Perm(len(data) / 4096)[:reads]
+					b.StartTimer()
+					var next atomic.Int32
+					var wg sync.WaitGroup
+					for range many {
+						wg.Go(func() {
+							p := make([]byte, 4096)
+							for i := next.Add(1) - 1; i < reads; i = next.Add(1) - 1 {
+								if !way.read(f.Fd(), p, int64(order[i])*4096) {
+									b.Error("not done")
+								}
+								for begin := time.Now(); time.Since(begin) < 15*time.Microsecond; {
+								}
+							}
+						})
+					}
+					wg.Wait()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*reads), "ns/read")
+			})
+		}
+	}
 }
