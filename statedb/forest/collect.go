@@ -109,10 +109,11 @@ func (f *Forest) Trim() {
 	if f.arena.Size() <= f.opt.Limit && (f.block%trimEvery != 0 || len(f.storage) < trimEvery) {
 		return
 	}
-	tries := []*mpt.Trie{f.accounts}
+	tries := make([]*mpt.Trie, 0, len(f.storage)+1)
 	for _, t := range f.storage {
 		tries = append(tries, t)
 	}
+	tries = append(tries, f.accounts) // goes last among those as old: every block needs it
 	if f.arena.Size() > f.opt.Limit {
 		f.arena.Prune(tries, 1<<31, f.opt.Limit/4*3)
 	}
