@@ -378,9 +378,17 @@ FN void warm(Evm& e, u32 i) {
 
 // ---- storage
 
+// hash_slot is seeded, like key_hash and for the same reason: a TLOAD of a slot costs 100 gas.
+FN u64 hash_slot(u64 seed, u32 account, const u256& key, u32 transient) {
+  u64 secret = seed * 0x9e3779b97f4a7c15ull + 0xd1b54a32d192ed03ull;
+  u64 h = fold(key.w[0] ^ seed, key.w[1] ^ secret);
+  h = fold(h ^ key.w[2], key.w[3] ^ secret);
+  return fold(h ^ seed, secret ^ ((u64)account << 1 | !!transient));
+}
+
 CALL_FN u32 slot_of(Evm& e, u32 account, const u256& key, u32 transient) {
   u32 mask = capacity(e, PART_SLOT_INDEX) - 1;
-  u64 h = mix64(key.w[0] ^ key.w[1] * 3 ^ key.w[2] * 5 ^ key.w[3] * 7 ^ ((u64)account << 1 | !!transient) * 0x9e3779b97f4a7c15ull);
+  u64 h = hash_slot(e.args->table.seed, account, key, transient);
   for (u32 at = (u32)h & mask;; at = (at + 1) & mask) {
     u64 entry = e.slot_index[at];
     if ((u32)(entry >> 32) != e.stamp) {

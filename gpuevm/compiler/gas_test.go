@@ -64,6 +64,9 @@ func TestEdges(t *testing.T) {
 		"a sum overflows its mask":          "0 CALLDATALOAD 0xff AND 32 CALLDATALOAD 0xff AND ADD 0xff AND 0 MSTORE 32 0 RETURN",
 		"a product of halves":               "0 CALLDATALOAD 128 SHR 32 CALLDATALOAD 128 SHR MUL 0 MSTORE 32 0 RETURN",
 		"a mapping's slot is stored over":   "1 0 MSTORE 2 32 MSTORE 64 0 KECCAK256 3 32 MSTORE 64 0 KECCAK256 SUB 0 MSTORE 32 0 RETURN",
+		"a copy from far away":              "0 0 MSTORE 32 0x2000000 0 MCOPY 32 0 RETURN",
+		"a copy to far away":                "0 0 MSTORE 32 0 0x2000000 MCOPY 32 0 RETURN",
+		"a copy from further than memory":   "0 0 MSTORE 32 0x100000000000000000 0 MCOPY 32 0 RETURN",
 		"one of two slots that may be same": "0 CALLDATALOAD SLOAD 5 32 CALLDATALOAD SSTORE 0 CALLDATALOAD SLOAD ADD 0 MSTORE 32 0 RETURN",
 	} {
 		code, err := assemble(text)

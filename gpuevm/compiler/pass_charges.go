@@ -88,7 +88,9 @@ func (c *charging) touch(v *Value, least int, exact bool, reached map[offset]int
 		if at < 0 || v.Args[2].small() < 0 {
 			return least
 		}
-		at = max(at, v.Args[2].small())
+		if at = max(at, v.Args[2].small()); at > most {
+			return least // what follows looks at one place
+		}
 	}
 	if at < 0 || at > most {
 		if far := c.bits.of(v.Args[0]); far.IsUint64() && far.Uint64() < most && int(far.Uint64())+n <= least {

@@ -60,6 +60,17 @@ func loop(body func(*code)) []byte {
 	return *c.num(uint64(top)).op(vm.JUMP)
 }
 
+// collidingSlots reads transient slots whose words cancel out in a hash that only multiplies and
+// adds them up.
+func collidingSlots() []byte {
+	var c code
+	c.num(0)
+	top := c.label()
+	step := new(uint256.Int).AddUint64(new(uint256.Int).Lsh(uint256.NewInt(1), 64), 3)
+	c.push(step).op(vm.ADD, vm.DUP1, vm.TLOAD, vm.POP)
+	return *c.num(uint64(top)).op(vm.JUMP)
+}
+
 // largest fills a contract of the largest size with copies of a piece.
 func largest(piece ...byte) []byte {
 	return bytes.Repeat(piece, params.MaxCodeSize/len(piece))
@@ -87,6 +98,7 @@ func attacks() []attack {
 		{name: "endless loop", code: loop(func(*code) {})},
 		{name: "many slots", code: loop(func(c *code) { c.op(vm.GAS, vm.DUP1, vm.SSTORE) })},
 		{name: "many reads", code: loop(func(c *code) { c.op(vm.GAS, vm.SLOAD, vm.POP) })},
+		{name: "slots of one hash", code: collidingSlots()},
 		{name: "many accounts", code: loop(func(c *code) { c.op(vm.GAS, vm.BALANCE, vm.POP) })},
 		{name: "many logs", code: loop(func(c *code) { c.op(vm.GAS).num(100).num(7).op(vm.LOG1) })},
 		{name: "a long log", code: *(&code{}).num(100_000).num(5).op(vm.LOG0, vm.STOP)},
