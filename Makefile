@@ -95,7 +95,7 @@ sanitize: ## the kernels' tests on the host, with the address and undefined-beha
 
 gpu-check: build build/cuda/env ## everything that wants a GPU as one folder, build/gpu-check; runs it where there is a GPU
 	bench/gpucheck/bundle.sh $(DATA)
-	@if [ -n "$$(bin/gpuevm devices 2>/dev/null | grep 'cuda:.*compute')" ]; then bash build/gpu-check/gpu-check.sh build/gpu-check-results; \
+	@if [ -n "$$(bin/gpuevm devices 2>/dev/null | grep 'cuda:.*compute' | grep -v "can't be used")" ]; then bash build/gpu-check/gpu-check.sh build/gpu-check-results; \
 	elif [ -n "$$GPUEVM_GPUCHECK_DEVICE" ]; then bash build/gpu-check/gpu-check.sh build/gpu-check-results; \
 	else echo "no GPU here: copy build/gpu-check to a machine that has one, and there: bash gpu-check.sh"; fi
 

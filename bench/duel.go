@@ -31,6 +31,9 @@ func Duel(ctx context.Context, rounds int, duelists ...Duelist) (first []Took, r
 	first = make([]Took, len(duelists))
 	for round := range rounds + 1 {
 		for turn := range duelists {
+			if ctx.Err() != nil {
+				return nil, nil, context.Cause(ctx)
+			}
 			at := (turn + round) % len(duelists)
 			runtime.GC()
 			took, err := duelists[at].Run(ctx)

@@ -88,6 +88,8 @@ func (r *run) transactions() error {
 	for _, n := range r.plan.waves {
 		r.stats.LargestWave = max(r.stats.LargestWave, n)
 	}
+	r.mu.Lock() // the context may end just now
+	defer r.mu.Unlock()
 	return r.err
 }
 

@@ -38,6 +38,24 @@ func (b *Block) check() error {
 	case cancun && eip4844.MaxBlobsPerBlock(b.Config, h.Time) == 0:
 		return errors.New("chain config has no blob schedule, which Cancun needs")
 	}
+	if cancun {
+		return checkBlobFee(b.Config, h)
+	}
+	return nil
+}
+
+// mostBlobExponent bounds what e is raised to for the price of blob gas (EIP-4844), which takes
+// steps and digits in proportion. A price of 2^256 wei is at 178.
+const mostBlobExponent = 10_000
+
+func checkBlobFee(config *params.ChainConfig, h *types.Header) error {
+	blobs := config.BlobConfig(config.LatestFork(h.Time))
+	switch {
+	case blobs == nil || blobs.UpdateFraction == 0:
+		return errors.New("chain config has no update fraction for the price of blob gas, which Cancun needs")
+	case *h.ExcessBlobGas/blobs.UpdateFraction > mostBlobExponent:
+		return fmt.Errorf("header: excess blob gas %d, for which there is no price", *h.ExcessBlobGas)
+	}
 	return nil
 }
 

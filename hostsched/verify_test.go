@@ -82,6 +82,12 @@ func TestUnfit(t *testing.T) {
 		"has excess blob gas: false": func(_ *hostsched.Block, h *types.Header) { h.ExcessBlobGas = nil },
 		"London is active: false":    func(b *hostsched.Block, _ *types.Header) { b.Config = tests.Forks["Berlin"] },
 		"no blob schedule":           func(b *hostsched.Block, _ *types.Header) { c := *b.Config; c.BlobScheduleConfig = nil; b.Config = &c },
+		"no update fraction": func(b *hostsched.Block, _ *types.Header) {
+			c := *b.Config
+			c.BlobScheduleConfig = &params.BlobScheduleConfig{Cancun: &params.BlobConfig{Target: 3, Max: 6}}
+			b.Config = &c
+		},
+		"for which there is no price": func(_ *hostsched.Block, h *types.Header) { h.ExcessBlobGas = new(uint64(1<<64 - 1)) },
 	} {
 		h := good.Header()
 		tries := freshTries(t, w.alloc)

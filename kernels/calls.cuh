@@ -86,6 +86,7 @@ CALL_FN void open_frame(Evm& e, const Callee& c, const Code& code, u32 journal, 
   } else {
     u32 room = (code.size / 8 + 1 + 31) & ~31u;
     if (!memory_fits(e, (u64)memory_from + room)) return;
+    e.steps += code.size / 16; // work that no gas pays for: many calls of one new code are too long
     find_jumpdests(e.memory + memory_from, code.bytes, code.size);
     f.jumpdests = e.memory + memory_from;
     memory_from += room;

@@ -113,13 +113,13 @@ func rpcFeed(o *stateOptions, url string, args []string) (*feed, error) {
 	if err != nil {
 		return nil, err
 	}
-	number := from
-	return alone(o, int(to-from+1), func(ctx context.Context) (string, *source.Block, error) {
-		if number > to {
+	left := to - from + 1
+	return alone(o, int(left), func(ctx context.Context) (string, *source.Block, error) {
+		if left == 0 {
 			return "", nil, io.EOF
 		}
-		n := number
-		number++
+		n := to - left + 1
+		left--
 		b, err := source.FetchWitness(ctx, url, n)
 		if err != nil {
 			return fmt.Sprintf("block %d", n), nil, err

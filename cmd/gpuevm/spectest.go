@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -141,7 +140,7 @@ func (r *specRun) run(ctx *cli.Context, format spectest.Format) (err error) {
 }
 
 func (r *specRun) paths(ctx *cli.Context, format spectest.Format, paths ...string) error {
-	sum, err := r.Paths(context.Background(), format, paths...)
+	sum, err := r.Paths(ctx.Context, format, paths...)
 	if r.Progress != nil {
 		fmt.Fprintln(os.Stderr)
 	}

@@ -97,6 +97,7 @@ type tiers struct {
 	mu      sync.Mutex
 	idle    *sync.Cond // nothing waits and nothing is under way, or closed
 	codes   map[codeKey]*tier
+	room    int // how many codes there may be before those that are not compiled are forgotten
 	queue   []codeKey
 	workers int
 	closed  bool
@@ -129,6 +130,9 @@ func (t *tiers) met(k codeKey, code []byte) uint64 {
 	defer t.mu.Unlock()
 	c := t.codes[k]
 	if c == nil {
+		if len(t.codes) >= t.room {
+			t.forget()
+		}
 		c = &tier{code: code}
 		t.codes[k] = c
 	}
@@ -136,6 +140,20 @@ func (t *tiers) met(k codeKey, code []byte) uint64 {
 		t.ask(k)
 	}
 	return c.function
+}
+
+// mostMet is how many codes are kept at least, at up to 48 KB each.
+const mostMet = 4096
+
+// forget lets go of the codes with which nothing was done yet: they begin anew when they come to the
+// device again.
+func (t *tiers) forget() {
+	for k, c := range t.codes {
+		if c.stage == interpreted {
+			delete(t.codes, k)
+		}
+	}
+	t.room = len(t.codes) + mostMet
 }
 
 // ask puts a code into the queue, if there is room.

@@ -71,6 +71,17 @@ func collidingSlots() []byte {
 	return *c.num(uint64(top)).op(vm.JUMP)
 }
 
+// newCodeCalls makes a contract of the largest size and calls it as often as it can: whoever looks
+// through its code each time does so for nothing.
+func newCodeCalls() []byte {
+	var c, init code
+	init.num(params.MaxCodeSize).num(0).op(vm.RETURN)
+	c.bytes(init).num(0).op(vm.MSTORE).num(uint64(len(init))).num(uint64(32 - len(init))).num(0).op(vm.CREATE)
+	top := c.label()
+	c.num(0).num(0).num(0).num(0).num(0).op(vm.DUP6, vm.GAS, vm.CALL, vm.POP)
+	return *c.num(uint64(top)).op(vm.JUMP)
+}
+
 // largest fills a contract of the largest size with copies of a piece.
 func largest(piece ...byte) []byte {
 	return bytes.Repeat(piece, params.MaxCodeSize/len(piece))
@@ -99,6 +110,7 @@ func attacks() []attack {
 		{name: "many slots", code: loop(func(c *code) { c.op(vm.GAS, vm.DUP1, vm.SSTORE) })},
 		{name: "many reads", code: loop(func(c *code) { c.op(vm.GAS, vm.SLOAD, vm.POP) })},
 		{name: "slots of one hash", code: collidingSlots()},
+		{name: "calls of a new code", code: newCodeCalls()},
 		{name: "many accounts", code: loop(func(c *code) { c.op(vm.GAS, vm.BALANCE, vm.POP) })},
 		{name: "many logs", code: loop(func(c *code) { c.op(vm.GAS).num(100).num(7).op(vm.LOG1) })},
 		{name: "a long log", code: *(&code{}).num(100_000).num(5).op(vm.LOG0, vm.STOP)},
